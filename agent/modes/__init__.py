@@ -1,0 +1,1 @@
+"""The ways to answer: each turns a question into a stream of events."""

@@ -1,0 +1,42 @@
+"""What a mode is: a turn in, events out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from agent.events import Event
+    from agent.messages import Message
+    from agent.models.base import ChatModel
+    from knowledge.library import Filters, Library
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One question and what it may be answered with."""
+
+    question: str
+    library: Library
+    model: ChatModel
+    history: tuple[Message, ...] = ()
+    """Earlier user and assistant messages, oldest first."""
+    context: str = ""
+    """Text that the user handed in with the question (standard input); data, not orders."""
+    filters: Filters | None = None
+    passages: int = 8
+    """How many passages to retrieve."""
+    max_tokens: int | None = None
+    """The longest answer that is asked of the model, in its tokens."""
+
+
+class Mode(Protocol):
+    """A way to answer."""
+
+    @property
+    def name(self) -> str:
+        """As `--mode` names it."""
+
+    def answer(self, turn: Turn) -> AsyncGenerator[Event, None]:
+        """Answer one turn; see `agent.events` for the contract. Raises on failure."""

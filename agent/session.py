@@ -1,0 +1,217 @@
+"""A conversation: history in, events out, exactly one terminal event last, all of it recorded.
+
+Modes raise; here expected errors become `Failed`, and bugs go on up. Whoever composes the parts is
+`wiring.py`; what a mode does is its own affair.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from agent.errors import AgentError, SessionNotFound, TranscriptError, UsageError
+from agent.events import Done, Event, Failed, Status
+from agent.modes.base import Turn
+from agent.transcripts import messages_of
+from knowledge.errors import KnowledgeError
+
+if TYPE_CHECKING:
+    from agent.messages import Message
+    from agent.models.base import ChatModel
+    from agent.modes.base import Mode
+    from agent.transcripts import State, Transcripts
+    from knowledge.library import Filters, Library
+
+
+_EVERY = 0.5
+"""Seconds between two writes of a turn; what a crash may lose of an answer."""
+
+
+class Session:
+    """One conversation with one model over one library. Asks are made one after the other."""
+
+    def __init__(
+        self,
+        *,
+        modes: Mapping[str, Mode],
+        model: ChatModel,
+        library: Library,
+        transcripts: Transcripts | None = None,
+        resume: str | None = None,
+        mode: str = "naive",
+        passages: int = 8,
+        max_tokens: int | None = None,
+    ) -> None:
+        """Compose a session; nothing is stored before the first ask.
+
+        Args:
+            modes: By the name that `ask` may give.
+            model: Who answers.
+            library: What is answered from.
+            transcripts: Where the session is kept; None keeps it in memory only.
+            resume: The stored session to go on with.
+            mode: The one that answers where `ask` names none.
+            passages: How many to retrieve.
+            max_tokens: The longest answer.
+
+        Raises:
+            SessionNotFound: `resume` names none.
+            TranscriptError: The store cannot be read.
+        """
+        self.id = resume
+        """The session's name in the store; None until it has one."""
+        self.model = model
+        self.library = library
+        self._modes = modes
+        self._mode = mode
+        self._passages = passages
+        self._max_tokens = max_tokens
+        self._transcripts = transcripts
+        self._history: tuple[Message, ...] = ()
+        if resume is not None and transcripts is not None:
+            self._history = transcripts.history(resume)
+
+    @property
+    def history(self) -> tuple[Message, ...]:
+        """The finished turns, as messages."""
+        return self._history
+
+    async def ask(
+        self,
+        question: str,
+        *,
+        mode: str | None = None,
+        context: str = "",
+        filters: Filters | None = None,
+    ) -> AsyncGenerator[Event, None]:
+        """Ask one question.
+
+        Leaving the generator before its end, or cancelling the task that iterates it, stops the
+        mode and all it started; what there was of the answer is recorded as interrupted. If the
+        store fails, the answer goes on and a `Status` says that it is not being kept.
+
+        Args:
+            question: What is asked.
+            mode: Which mode answers, if not the session's own.
+            context: Text handed in with the question.
+            filters: Which sources may be searched.
+        """
+        began = time.monotonic()
+        chosen = self._modes.get(mode or self._mode)
+        if chosen is None or not question.strip():
+            wrong = "The question is empty."
+            if chosen is None:
+                wrong = f"There is no mode '{mode or self._mode}'."
+            known = ", ".join(sorted(self._modes))
+            yield _failed(UsageError(wrong, hint=f'agent ask "…" --mode M, with M one of: {known}'))
+            return
+        turn = Turn(
+            question=question,
+            library=self.library,
+            model=self.model,
+            history=self._history,
+            context=context,
+            filters=filters,
+            passages=self._passages,
+            max_tokens=self._max_tokens,
+        )
+        record = _Record(self._transcripts, self.id)
+        last: Done | Failed | None = None
+        try:
+            if warning := await asyncio.to_thread(record.begin, question, context):
+                yield warning
+            self.id = record.session
+            async with aclosing(_expected(chosen, turn)) as events:
+                async for event in events:
+                    if isinstance(event, Done | Failed):
+                        last = event
+                        break
+                    if record.add(event) and (warning := await asyncio.to_thread(record.flush)):
+                        yield warning
+                    yield event
+            if last is None:
+                raise RuntimeError(f"the mode {chosen.name!r} ended without Done or Failed")
+            if isinstance(last, Done):
+                last = replace(last, seconds=round(time.monotonic() - began, 3))
+                self._history += messages_of(question, [*record.events, last])
+            record.add(last)
+            state: State = "done" if isinstance(last, Done) else "failed"
+            warning = await asyncio.to_thread(record.close, state)
+        except BaseException:
+            # At once and in this thread: whoever cancels may not wait for another.
+            record.close("interrupted")
+            raise
+        if warning:
+            yield warning
+        yield last
+
+
+async def _expected(mode: Mode, turn: Turn) -> AsyncGenerator[Event, None]:
+    """The mode's events; an error that a user may meet becomes the last of them."""
+    try:
+        async with aclosing(mode.answer(turn)) as events:
+            async for event in events:
+                yield event
+    except (AgentError, KnowledgeError) as error:
+        yield _failed(error)
+
+
+def _failed(error: AgentError | KnowledgeError) -> Failed:
+    return Failed(str(error), hint=error.hint, error=type(error).__name__)
+
+
+class _Record:
+    """Writes a turn down as it goes, every half second; gives up, and says so, if it cannot."""
+
+    def __init__(self, transcripts: Transcripts | None, session: str | None) -> None:
+        self.session = session
+        self.events: list[Event] = []
+        self._transcripts = transcripts
+        self._turn = 0
+        self._written = 0
+        self._due = 0.0
+
+    def begin(self, question: str, context: str) -> Status | None:
+        if self._transcripts is None:
+            return None
+        try:
+            self.session = self.session or self._transcripts.create()
+            self._turn = self._transcripts.begin(self.session, question, context)
+        except (TranscriptError, SessionNotFound) as error:
+            return self._give_up(error)
+        self._due = time.monotonic() + _EVERY
+        return None
+
+    def add(self, event: Event) -> bool:
+        """Note an event; whether it is time to write."""
+        self.events.append(event)
+        return self._transcripts is not None and time.monotonic() > self._due
+
+    def flush(self) -> Status | None:
+        return self._write("open")
+
+    def close(self, state: State) -> Status | None:
+        """Write the rest and how the turn ended. A second call does nothing."""
+        warning = self._write(state)
+        self._transcripts = None
+        return warning
+
+    def _write(self, state: State) -> Status | None:
+        if self._transcripts is None or self.session is None:
+            return None
+        new = self.events[self._written :]
+        try:
+            self._transcripts.append(self.session, self._turn, new, state=state)
+        except (TranscriptError, SessionNotFound) as error:
+            return self._give_up(error)
+        self._written += len(new)
+        self._due = time.monotonic() + _EVERY
+        return None
+
+    def _give_up(self, error: AgentError) -> Status:
+        self._transcripts = None
+        return Status(f"This answer is not being kept: {error} {error.hint}", stage="record")

@@ -1,0 +1,72 @@
+"""A stored session as a file to keep or send: Markdown to read, JSON to process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from agent.events import Citation, Done, Failed, to_json
+from agent.transcripts import SessionInfo, StoredTurn
+
+
+def to_markdown(info: SessionInfo, turns: Sequence[StoredTurn]) -> str:
+    """Questions, answers and what they cite, as a person reads them."""
+    parts = [f"# {info.title or info.id}", f"Session {info.id}, {_day(info.created)}"]
+    for turn in turns:
+        parts.append(f"## {turn.n}. {' '.join(turn.question.split())}")
+        if turn.answer:
+            parts.append(turn.answer.strip())
+        if sources := [_source(event) for event in turn.events if isinstance(event, Citation)]:
+            parts.append("\n".join(sources))
+        if end := _end(turn):
+            parts.append(f"*{end}*")
+    return "\n\n".join(parts) + "\n"
+
+
+def to_json_text(info: SessionInfo, turns: Sequence[StoredTurn]) -> str:
+    """Everything that is stored, as one JSON object.
+
+    `{"session": {"id", "title", "created", …}, "turns": [{"n", "question", "context", "asked",
+    "state", "answer", "events": […]}]}`; times are Unix times, events as `agent.events.to_json`.
+    """
+    document: dict[str, Any] = {"session": asdict(info), "turns": []}
+    for turn in turns:
+        document["turns"].append(
+            {
+                "n": turn.n,
+                "question": turn.question,
+                "context": turn.context,
+                "asked": turn.asked,
+                "state": turn.state,
+                "answer": turn.answer,
+                "events": [to_json(event) for event in turn.events],
+            }
+        )
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _source(citation: Citation) -> str:
+    place = f", {citation.place}" if citation.place else ""
+    doubts = [
+        *([] if citation.verified else ["not verified"]),
+        *(["changed since"] if citation.stale else []),
+    ]
+    doubt = f" ({', '.join(doubts)})" if doubts else ""
+    return f"- [{citation.n}] {citation.source}{place}{doubt}: “{' '.join(citation.quote.split())}”"
+
+
+def _end(turn: StoredTurn) -> str:
+    match turn.events[-1] if turn.events else None:
+        case Done(outcome=outcome, note=note):
+            return "" if outcome == "grounded" and not note else f"{outcome}. {note}".strip()
+        case Failed(message=message):
+            return f"Failed: {message}"
+        case _:
+            return "Interrupted."
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M")

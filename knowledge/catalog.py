@@ -1,0 +1,44 @@
+"""What the library holds, in SQLite: the truth by which both indexes can be mended.
+
+It searches nothing: that is `search.py` over a `snapshot.py`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from knowledge.database import Database
+from knowledge.documents import Documents
+from knowledge.sources import Sources
+
+
+class Catalog:
+    """One open catalogue. Safe to share between threads; every write is one transaction."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create.
+
+        Raises:
+            LibraryCorrupt: The file is no database, or of a newer version.
+        """
+        self._db = Database(path)
+        self.sources = Sources(self._db)
+        self.documents = Documents(self._db)
+
+    def close(self) -> None:
+        """Close the database; the object is of no further use."""
+        self._db.close()
+
+    def meta(self, key: str, default: str = "") -> str:
+        """A named value of the library as a whole."""
+        return self._db.meta(key, default)
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Store a named value."""
+        self._db.set_meta(key, value)
+
+    def reset(self) -> None:
+        """Forget everything but what the user added and took out."""
+        with self._db.write() as db:
+            for table in ("sources", "staged", "documents", "journal", "meta"):
+                db.execute(f"DELETE FROM {table}")

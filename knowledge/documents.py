@@ -1,0 +1,184 @@
+"""The stored documents and chunks, and the journal of vector writes begun and not ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING
+
+from knowledge.errors import SourceNotFound
+from knowledge.sources import stage_into
+from knowledge.types import Chunk, Document, Page, Section
+
+if TYPE_CHECKING:
+    from knowledge.database import Database
+    from knowledge.sources import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRow:
+    """A chunk with what a search result shows of it."""
+
+    row: int
+    chunk: Chunk
+    place: str
+    heading: str
+    """Document title and heading path, one line: indexed with the text, not part of it."""
+    source: str
+    title: str
+
+
+class Documents:
+    """The tables of documents in an open database."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def has(self, document_id: str) -> bool:
+        """Whether the document is stored."""
+        return bool(self._db.rows("SELECT 1 FROM documents WHERE id = ?", (document_id,)))
+
+    def put(
+        self,
+        document: Document,
+        chunks: Sequence[Chunk],
+        *,
+        embedded: bool,
+        entries: Iterable[Entry],
+    ) -> None:
+        """Store a document with its chunks, stage its sources, end its journal entry, at once."""
+        structure = json.dumps(
+            [
+                [astuple(section) for section in document.sections],
+                [astuple(page) for page in document.pages],
+                document.notes,
+            ],
+            ensure_ascii=False,
+        )
+        with self._db.write() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (document.id, document.text, document.kind, document.title, document.language,
+                 structure, embedded),
+            )  # fmt: skip
+            db.executemany(
+                "INSERT INTO chunks (document_id, ordinal, start, end, place, heading, text)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (c.document_id, c.ordinal, c.start, c.end, document.place(c.span),
+                     heading(document, c), c.text)
+                    for c in chunks
+                ],
+            )  # fmt: skip
+            stage_into(db, entries)
+            db.execute("DELETE FROM journal WHERE document_id = ?", (document.id,))
+
+    def get(self, document_id: str) -> Document:
+        """The stored document.
+
+        Raises:
+            SourceNotFound: There is none of that id.
+        """
+        rows = self._db.rows(
+            "SELECT text, kind, title, language, structure FROM documents WHERE id = ?",
+            (document_id,),
+        )
+        if not rows:
+            raise SourceNotFound(
+                f"The library holds no document {document_id}.", hint="agent sources lists them."
+            )
+        text, kind, title, language, structure = rows[0]
+        sections, pages, notes = json.loads(structure)
+        return Document(
+            text, kind, title, language,
+            tuple(Section(tuple(headings), start, end) for headings, start, end in sections),
+            tuple(Page(*page) for page in pages),
+            tuple(notes),
+        )  # fmt: skip
+
+    def chunk_rows(self, rows: Sequence[int]) -> dict[int, ChunkRow]:
+        """Chunks by row number; those gone meanwhile, or without a source, are left out."""
+        marks = ",".join("?" * len(rows))
+        found = self._db.rows(
+            "SELECT c.row, c.document_id, c.ordinal, c.start, c.end, c.text, c.place, c.heading,"
+            " (SELECT min(source) FROM sources s WHERE s.document_id = c.document_id), d.title"
+            f" FROM chunks c JOIN documents d ON d.id = c.document_id WHERE c.row IN ({marks})",
+            rows,
+        )
+        return {
+            row: ChunkRow(row, Chunk(doc, ordinal, start, end, text), place, head, source, title)
+            for row, doc, ordinal, start, end, text, place, head, source, title in found
+            if source is not None
+        }
+
+    def chunk_texts(self, document_ids: set[str]) -> Iterator[tuple[int, str, int, str]]:
+        """Row, document id, ordinal and text to index of the chunks of documents, in row order.
+
+        Read in pages, so that a large library is never in memory at once.
+        """
+        last = -1
+        while page := self._db.rows(
+            "SELECT row, document_id, ordinal, heading || char(10) || text FROM chunks"
+            " WHERE row > ? ORDER BY row LIMIT 2000",
+            (last,),
+        ):
+            yield from (found for found in page if found[1] in document_ids)
+            last = page[-1][0]
+
+    def unembedded(self) -> list[str]:
+        """Documents that were stored without vectors."""
+        return [row[0] for row in self._db.rows("SELECT id FROM documents WHERE NOT embedded")]
+
+    def chunks_of(self, document_id: str) -> list[tuple[Chunk, str]]:
+        """A document's chunks in order, each with its heading line."""
+        rows = self._db.rows(
+            "SELECT ordinal, start, end, text, heading FROM chunks WHERE document_id = ?"
+            " ORDER BY ordinal",
+            (document_id,),
+        )
+        return [
+            (Chunk(document_id, n, start, end, text), head) for n, start, end, text, head in rows
+        ]
+
+    def mark_embedded(self, document_ids: Iterable[str], embedded: bool = True) -> None:
+        """Note that vectors of documents are stored, or gone; end their journal entries."""
+        with self._db.write() as db:
+            ids = [(document_id,) for document_id in document_ids]
+            db.executemany(f"UPDATE documents SET embedded = {int(embedded)} WHERE id = ?", ids)
+            db.executemany("DELETE FROM journal WHERE document_id = ?", ids)
+
+    def begin_vectors(self, sizes: Iterable[tuple[str, int]]) -> None:
+        """Note that vectors of documents are about to be written: (document id, chunk count)."""
+        with self._db.write() as db:
+            db.executemany("INSERT OR REPLACE INTO journal VALUES (?, ?)", sizes)
+
+    def unfinished_vectors(self) -> list[tuple[str, int]]:
+        """Vector writes, or deletions, that were begun and not ended."""
+        return self._db.rows("SELECT document_id, chunks FROM journal")
+
+    def drop_orphans(self) -> None:
+        """Delete documents that no source names, staged or not; journal their vectors."""
+        with self._db.write() as db:
+            orphan = (
+                "id NOT IN (SELECT document_id FROM sources WHERE document_id IS NOT NULL"
+                " UNION SELECT document_id FROM staged WHERE document_id IS NOT NULL)"
+            )
+            db.execute(
+                "INSERT OR REPLACE INTO journal SELECT id, (SELECT count(*) FROM chunks"
+                f" WHERE document_id = id) FROM documents WHERE embedded AND {orphan}"
+            )
+            db.execute(f"DELETE FROM documents WHERE {orphan}")
+
+    def counts(self) -> tuple[int, int, int]:
+        """Stored documents, chunks, and documents with vectors."""
+        ((documents, embedded),) = self._db.rows("SELECT count(*), total(embedded) FROM documents")
+        ((chunks,),) = self._db.rows("SELECT count(*) FROM chunks")
+        return documents, chunks, int(embedded)
+
+
+def heading(document: Document, chunk: Chunk) -> str:
+    """The line that says what a chunk is about: the document's title and the heading path."""
+    path = document.headings_at(chunk.start)
+    parts = [document.title, *path] if document.title not in path else list(path)
+    return " > ".join(part for part in parts if part)

@@ -1,0 +1,295 @@
+"""Make the index equal to its sources: read what changed, embed it, and switch over all at once.
+
+The order of the steps is what makes an interruption harmless. Documents are stored one by one, with
+their sources only *staged*; vectors are journalled before they are written; and one transaction at
+the end makes the staged sources count, forgets those that are gone, and points readers to the new
+picture. Killed before it, the library answers as before, and the next sync finds the work done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from stat import S_ISREG
+from typing import TYPE_CHECKING
+
+from knowledge import snapshot
+from knowledge.documents import heading
+from knowledge.errors import EmbedderUnavailable, ReadError
+from knowledge.read import MAX_BYTES, read_bytes
+from knowledge.report import Problem, Progress, SyncReport
+from knowledge.scan import Plan, entry_for, scan
+from knowledge.search import mismatch
+from knowledge.split import estimate_tokens, split
+
+if TYPE_CHECKING:
+    from knowledge.catalog import Catalog
+    from knowledge.dense import DenseStore
+    from knowledge.embed import Embedder
+    from knowledge.sources import Entry
+    from knowledge.types import Chunk, Document
+
+BATCH_CHUNKS = 256
+"""Chunks embedded together: enough to sort by length, few enough that an interruption is cheap."""
+
+
+@dataclass(slots=True)
+class Synchronizer:
+    """One sync of one library, by whoever holds its write lock."""
+
+    catalog: Catalog
+    store: DenseStore
+    embedder: Embedder | None
+    snapshots: Path
+    progress: Callable[[Progress], None] = field(default=lambda _: None)
+    cancelled: Callable[[], bool] = field(default=lambda: False)
+    _counts: dict[str, int] = field(init=False, default_factory=dict)
+    _failed: list[Problem] = field(init=False, default_factory=list)
+    _warned: list[Problem] = field(init=False, default_factory=list)
+    _queue: list[tuple[Document, list[Chunk], list[Entry]]] = field(
+        init=False, default_factory=list
+    )
+    _done: int = field(init=False, default=0)
+    _total: int = field(init=False, default=0)
+    _note: str = field(init=False, default="")
+
+    def run(self, scope: Sequence[str] | None = None, asked: Iterable[Problem] = ()) -> SyncReport:
+        """Sync all roots, or only what lies under the paths of `scope`.
+
+        Args:
+            scope: Absolute paths; None for everything.
+            asked: Problems met before (paths that do not exist), to be reported with the rest.
+
+        Raises:
+            EmbedderMismatch: The stored vectors are another embedder's.
+            InterruptedError: `cancelled` said so; nothing that readers see has changed.
+        """
+        began = time.monotonic()
+        self._counts = dict.fromkeys(("added", "changed", "moved", "unchanged", "chunks"), 0)
+        self._failed = list(asked)
+        self._make_ready()
+        self.progress(Progress("scan", 0, 0))
+        # What an interrupted sync has staged is as good as indexed.
+        before = {entry.source: entry for entry in self.catalog.sources.entries()}
+        known = before | {entry.source: entry for entry in self.catalog.sources.staged()}
+        plan = scan(
+            self.catalog.sources.paths("roots"),
+            known,
+            excluded=self.catalog.sources.paths("excluded"),
+            scope=scope,
+        )
+        self._failed += plan.problems
+        self._counts["unchanged"] = len(plan.same)
+        self._read_all(plan, known, before)
+        self._embed_missing()
+        self._switch(plan)
+        return SyncReport(
+            **self._counts,
+            removed=sum(source in before for source in plan.gone),
+            failed=tuple(self._failed),
+            warned=tuple(self._warned),
+            skipped=plan.skipped,
+            seconds=time.monotonic() - began,
+            note=self._note,
+        )
+
+    def _make_ready(self) -> None:
+        """Take back half-written vectors, and see what embedder there is."""
+        self._take_back_vectors()
+        if self.embedder is None:
+            return
+        try:
+            self.embedder.load(cancelled=self.cancelled)
+        except EmbedderUnavailable as error:
+            self._note = f"Indexed by words only: {error} {error.hint}".strip()
+            self.embedder = None
+            return
+        stored = self.catalog.meta("embedder")
+        if stored and stored != self.embedder.name:
+            raise mismatch(stored, self.embedder.name)
+        self.catalog.set_meta("embedder", self.embedder.name)
+
+    def _take_back_vectors(self) -> None:
+        """Delete the vectors that the journal names: half written, or no longer wanted."""
+        if unfinished := self.catalog.documents.unfinished_vectors():
+            self.store.delete([f"{doc}:{n}" for doc, size in unfinished for n in range(size)])
+            self.catalog.documents.mark_embedded((doc for doc, _ in unfinished), embedded=False)
+
+    def _read_all(
+        self, plan: Plan, known: Mapping[str, Entry], before: Mapping[str, Entry]
+    ) -> None:
+        twins = {
+            twin_key(entry): entry.document_id for entry in known.values() if entry.document_id
+        }
+        self._total = len(plan.look)
+        for path, root in plan.look:
+            self._check()
+            self.progress(Progress("read", self._done, self._total, str(path)))
+            try:
+                self._take(path, root, known.get(str(path)), twins, str(path) in before)
+            except ReadError as error:
+                self._fail(path, root, str(error))
+            self._done += 1
+            if sum(len(chunks) for _, chunks, _ in self._queue) >= BATCH_CHUNKS:
+                self._flush()
+        self._flush()
+
+    def _take(
+        self,
+        path: Path,
+        root: str,
+        known: Entry | None,
+        twins: Mapping[tuple[str, str], str],
+        was_there: bool,
+    ) -> None:
+        """Look at one file: the same after all, a twin of a known one, or to be read and split."""
+        data, stat = _load(path)
+        digest = hashlib.sha256(data).hexdigest()
+        twin = twins.get((digest, path.suffix))
+        if known is not None and known.document_id and known.digest == digest:
+            self._counts["unchanged"] += 1
+            self.catalog.sources.stage(
+                [entry_for(path, root, stat, document_id=known.document_id, digest=digest,
+                           reason=known.reason)]
+            )  # fmt: skip
+            return
+        if twin is not None:
+            self._counts["changed" if was_there else "moved"] += 1
+            self.catalog.sources.stage(
+                [entry_for(path, root, stat, document_id=twin, digest=digest)]
+            )
+            return
+        document = read_bytes(data, path.name)
+        self._counts["changed" if was_there else "added"] += 1
+        reason = "; ".join(document.notes)
+        if reason:
+            self._warned.append(Problem(str(path), reason))
+        entry = entry_for(path, root, stat, document_id=document.id, digest=digest, reason=reason)
+        queued = next((e for d, _, e in self._queue if d.id == document.id), None)
+        if queued is not None:
+            queued.append(entry)
+        elif self.catalog.documents.has(document.id):
+            self.catalog.sources.stage([entry])
+        else:
+            count = self.embedder.count if self.embedder else estimate_tokens
+            self._queue.append((document, split(document, count=count), [entry]))
+
+    def _fail(self, path: Path, root: str, reason: str) -> None:
+        self._failed.append(Problem(str(path), reason))
+        try:
+            stat = path.stat()
+        except OSError:
+            stat = os.stat_result((0,) * 10)
+        self.catalog.sources.stage([entry_for(path, root, stat, reason=reason)])
+
+    def _flush(self) -> None:
+        """Embed and store what is queued."""
+        queue, self._queue = self._queue, []
+        if not queue:
+            return
+        texts = [
+            indexed_text(heading(document, chunk), chunk.text)
+            for document, chunks, _ in queue
+            for chunk in chunks
+        ]
+        if self.embedder is not None:
+            self._put_vectors([(d.id, len(chunks)) for d, chunks, _ in queue], texts)
+        for document, chunks, entries in queue:
+            self.catalog.documents.put(
+                document, chunks, embedded=self.embedder is not None, entries=entries
+            )
+            self._counts["chunks"] += len(chunks)
+
+    def _put_vectors(self, sizes: list[tuple[str, int]], texts: list[str]) -> None:
+        if self.embedder is None:
+            return
+        self.catalog.documents.begin_vectors(sizes)
+        vectors = self.embedder.embed(
+            texts,
+            progress=lambda n: self.progress(
+                Progress("embed", self._done, self._total, f"{n} of {len(texts)} passages")
+            ),
+            cancelled=self.cancelled,
+        )
+        self.store.put([f"{doc}:{n}" for doc, size in sizes for n in range(size)], vectors)
+
+    def _embed_missing(self) -> None:
+        """Give vectors to documents that were stored while there was no embedder."""
+        if self.embedder is None:
+            return
+        if missing := self.catalog.documents.unembedded():
+            self.catalog.set_meta("dirty", "yes")
+        for done, document_id in enumerate(missing):
+            self._check()
+            self.progress(Progress("embed", done, len(missing), "passages without vectors"))
+            chunks = self.catalog.documents.chunks_of(document_id)
+            texts = [indexed_text(head, chunk.text) for chunk, head in chunks]
+            self._put_vectors([(document_id, len(chunks))], texts)
+            self.catalog.documents.mark_embedded([document_id])
+
+    def _switch(self, plan: Plan) -> None:
+        """Build the new picture and make it, and the sources, count: all at once."""
+        sources = {entry.source: entry.document_id for entry in self.catalog.sources.entries()}
+        before = {doc for doc in sources.values() if doc}
+        sources |= {entry.source: entry.document_id for entry in self.catalog.sources.staged()}
+        for source in plan.gone:
+            sources.pop(source, None)
+        after = {doc for doc in sources.values() if doc}
+        name = self.catalog.meta("snapshot")
+        if (
+            after != before
+            or self.catalog.meta("dirty")
+            or snapshot.open_current(self.catalog, self.snapshots) is None
+        ):
+            self.progress(Progress("index", 0, 0))
+            name = snapshot.build(self.catalog, self.store, self.snapshots, after)
+        self._check()
+        self.catalog.sources.settle(plan.gone, name)
+        self.catalog.documents.drop_orphans()
+        self._take_back_vectors()
+        snapshot.clear_others(self.catalog, self.snapshots)
+
+    def _check(self) -> None:
+        if self.cancelled():
+            raise InterruptedError
+
+
+def twin_key(entry: Entry) -> tuple[str, str]:
+    """What two sources must share to be one document: their bytes, and the way to read them."""
+    return entry.digest, Path(entry.source).suffix
+
+
+def indexed_text(head: str, text: str) -> str:
+    """What is embedded and indexed for a chunk: what it is about, then what it says."""
+    return f"{head}\n{text}" if head else text
+
+
+def _load(path: Path) -> tuple[bytes, os.stat_result]:
+    """A file's bytes and its state, both of one moment.
+
+    Raises:
+        ReadError: It cannot be read, is too large, or changes while it is read.
+    """
+    try:
+        for _ in range(3):
+            before = path.stat()
+            if not S_ISREG(before.st_mode):
+                raise ReadError("it is no regular file")
+            if before.st_size > MAX_BYTES:
+                raise ReadError(
+                    f"the file is too large: {before.st_size / 1e6:.0f} MB"
+                    f" (at most {MAX_BYTES / 1e6:.0f} MB)"
+                )
+            data = path.read_bytes()
+            after = path.stat()
+            if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
+                return data, after
+    except FileNotFoundError as error:
+        raise ReadError("the file vanished while it was read") from error
+    except OSError as error:
+        raise ReadError(f"the file cannot be opened: {error.strerror or error}") from error
+    raise ReadError("the file kept changing while it was read; run agent sync again later")

@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.errors import RateLimited, SessionNotFound
+from agent.events import Done, Event, Failed, Status, Token
+from agent.messages import Message
+from agent.modes.base import Mode, Turn
+from agent.modes.naive import Naive
+from agent.session import Session
+from agent.transcripts import Transcripts
+from knowledge.errors import EmbedderMismatch
+from tests.fakes import EchoModel, MemoryLibrary, ScriptedMode
+
+ANSWER = (Token("It is "), Token("so."), Done("It is so.", "ungrounded", "scripted", "echo"))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Transcripts]:
+    transcripts = Transcripts(tmp_path / "transcripts.db")
+    yield transcripts
+    transcripts.close()
+
+
+def session(mode: Mode, store: Transcripts | None = None, **rest: Any) -> Session:
+    library: Any = MemoryLibrary({"moon.txt": "The Moon has no air."})
+    return Session(
+        modes={mode.name: mode},
+        model=EchoModel(),
+        library=library,
+        transcripts=store,
+        mode=mode.name,
+        **rest,
+    )
+
+
+async def ask(session: Session, question: str = "Is it so?", **rest: Any) -> list[Event]:
+    return [event async for event in session.ask(question, **rest)]
+
+
+async def test_events_come_out_with_one_terminal_event_last_and_the_time_it_took() -> None:
+    got = await ask(session(ScriptedMode(*ANSWER)))
+    assert got[:-1] == list(ANSWER[:2])
+    assert isinstance(got[-1], Done)
+    assert got[-1].text == "It is so."
+    assert got[-1].seconds >= 0
+
+
+async def test_the_turn_reaches_the_mode_with_what_was_given() -> None:
+    mode = ScriptedMode(*ANSWER)
+    await ask(session(mode, passages=3, max_tokens=9), "Q?", context="c")
+    (turn,) = mode.turns
+    assert (turn.question, turn.context, turn.passages, turn.max_tokens) == ("Q?", "c", 3, 9)
+    assert turn.history == ()
+
+
+async def test_answers_become_the_next_turns_history() -> None:
+    mode = ScriptedMode(*ANSWER)
+    talk = session(mode)
+    await ask(talk)
+    await ask(talk)
+    assert mode.turns[1].history == (
+        Message("user", "Is it so?"),
+        Message("assistant", "It is so."),
+    )
+
+
+async def test_a_session_is_stored_and_can_be_resumed(store: Transcripts) -> None:
+    talk = session(ScriptedMode(*ANSWER), store)
+    assert talk.id is None
+    assert store.sessions() == []
+    got = await ask(talk, context="c")
+    assert talk.id is not None
+    (turn,) = store.turns(talk.id)
+    assert turn.events == (Token("It is so."), got[-1])
+    assert (turn.state, turn.context) == ("done", "c")
+    mode = ScriptedMode(*ANSWER)
+    await ask(session(mode, store, resume=store.last()))
+    assert mode.turns[0].history == talk.history
+    assert len(store.turns(talk.id)) == 2
+
+
+def test_resuming_what_is_not_there_is_an_error(store: Transcripts) -> None:
+    with pytest.raises(SessionNotFound):
+        session(ScriptedMode(), store, resume="nosuch")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RateLimited("too fast", hint="wait"), EmbedderMismatch("other vectors", hint="wait")],
+)
+async def test_an_expected_error_becomes_failed_with_its_hint(
+    store: Transcripts, error: Exception
+) -> None:
+    mode = ScriptedMode(Token("It"), error)
+    talk = session(mode, store)
+    got = await ask(talk)
+    failed = Failed(str(error), hint="wait", error=type(error).__name__)
+    assert got == [Token("It"), failed]
+    assert talk.history == ()
+    assert talk.id is not None
+    (turn,) = store.turns(talk.id)
+    assert (turn.state, turn.events) == ("failed", (Token("It"), failed))
+    assert mode.closed == 1
+
+
+async def test_a_bug_goes_on_up_and_the_turn_stands_as_interrupted(store: Transcripts) -> None:
+    talk = session(ScriptedMode(Token("It"), ZeroDivisionError()), store)
+    with pytest.raises(ZeroDivisionError):
+        await ask(talk)
+    assert talk.id is not None
+    assert store.turns(talk.id)[0].state == "interrupted"
+
+
+async def test_a_mode_that_ends_without_an_end_is_a_bug() -> None:
+    with pytest.raises(RuntimeError, match="without Done or Failed"):
+        await ask(session(ScriptedMode(Token("It"))))
+
+
+async def test_what_follows_the_end_is_not_heard() -> None:
+    mode = ScriptedMode(*ANSWER, Token("more"))
+    got = await ask(session(mode))
+    assert len(got) == 3
+    assert mode.closed == 1
+
+
+class Hanging(ScriptedMode):
+    async def answer(self, turn: Turn) -> AsyncGenerator[Event, None]:
+        try:
+            yield Token("It is")
+            await asyncio.Event().wait()
+        finally:
+            self.closed += 1
+
+
+async def test_cancelling_closes_the_mode_and_records_what_there_was(store: Transcripts) -> None:
+    mode = Hanging()
+    talk = session(mode, store)
+    heard = asyncio.Event()
+
+    async def listen() -> None:
+        async for _ in talk.ask("Is it so?"):
+            heard.set()
+
+    task = asyncio.create_task(listen())
+    await heard.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert mode.closed == 1
+    assert talk.id is not None
+    (turn,) = store.turns(talk.id)
+    assert (turn.state, turn.answer) == ("interrupted", "It is")
+    assert talk.history == ()
+
+
+async def test_leaving_early_closes_the_mode_and_records_what_there_was(
+    store: Transcripts,
+) -> None:
+    mode = Hanging()
+    talk = session(mode, store)
+    stream = talk.ask("Is it so?")
+    async for _ in stream:
+        break
+    await stream.aclose()
+    assert mode.closed == 1
+    assert talk.id is not None
+    assert store.turns(talk.id)[0].state == "interrupted"
+
+
+async def test_a_session_deleted_meanwhile_is_answered_and_the_loss_told(
+    store: Transcripts,
+) -> None:
+    talk = session(ScriptedMode(*ANSWER), store)
+    await ask(talk)
+    assert talk.id is not None
+    store.delete(talk.id)
+    got = await ask(talk)
+    assert [type(event) for event in got] == [Status, Token, Token, Done]
+    assert isinstance(got[0], Status)
+    assert "not being kept" in got[0].text
+
+
+@pytest.mark.parametrize(
+    ("question", "mode", "message"),
+    [("  ", None, "empty"), ("Q?", "agentic", "There is no mode 'agentic'")],
+)
+async def test_what_cannot_be_asked_is_told(
+    store: Transcripts, question: str, mode: str | None, message: str
+) -> None:
+    got = await ask(session(ScriptedMode(*ANSWER), store), question, mode=mode)
+    (failed,) = got
+    assert isinstance(failed, Failed)
+    assert message in failed.message
+    assert "scripted" in failed.hint
+    assert failed.error == "UsageError"
+    assert store.sessions() == []
+
+
+async def test_the_naive_mode_answers_through_a_session(store: Transcripts) -> None:
+    got = await ask(session(Naive(), store), "Has the Moon air?")
+    assert isinstance(got[-1], Done)
+    assert got[-1].outcome == "grounded"

@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from knowledge.dense import ChromaStore
+from knowledge.errors import LibraryCorrupt
+
+
+def unit(*values: float) -> np.ndarray:
+    vector = np.array(values, dtype=np.float32)
+    return vector / np.linalg.norm(vector)
+
+
+def test_vectors_come_back_as_they_went_in_after_reopening(tmp_path: Path) -> None:
+    vectors = np.stack([unit(1, 0, 0), unit(1, 1, 0), unit(0, 0, 1)])
+    store = ChromaStore(tmp_path)
+    store.put(["a", "b", "c"], vectors)
+    store.close()
+    again = ChromaStore(tmp_path)
+    ids, found = again.get(["c", "a", "missing"])
+    assert sorted(ids) == ["a", "c"]
+    np.testing.assert_allclose(found[ids.index("c")], vectors[2], atol=1e-6)
+    assert again.count() == 3
+    again.close()
+
+
+def test_the_nearest_vector_comes_first_with_its_cosine(tmp_path: Path) -> None:
+    store = ChromaStore(tmp_path)
+    assert store.query(unit(1, 0, 0), 5) == []
+    store.put(["a", "b"], np.stack([unit(1, 0, 0), unit(0, 1, 0)]))
+    (first, near), (second, far) = store.query(unit(1, 0, 0), 5)
+    assert (first, second) == ("a", "b")
+    assert near == pytest.approx(1.0, abs=1e-5)
+    assert far == pytest.approx(0.0, abs=1e-5)
+    store.close()
+
+
+def test_putting_again_replaces_and_deleting_what_is_not_there_is_harmless(tmp_path: Path) -> None:
+    store = ChromaStore(tmp_path)
+    store.put(["a"], unit(1, 0)[None])
+    store.put(["a"], unit(0, 1)[None])
+    store.delete(["a-stranger"])
+    assert store.count() == 1
+    np.testing.assert_allclose(store.get(["a"])[1][0], unit(0, 1), atol=1e-6)
+    store.delete(["a"])
+    assert store.count() == 0
+    store.close()
+
+
+def test_a_cleared_store_takes_vectors_of_another_length(tmp_path: Path) -> None:
+    store = ChromaStore(tmp_path)
+    store.put(["a"], unit(1, 0)[None])
+    store.clear()
+    store.put(["a"], unit(1, 0, 0)[None])
+    assert store.get(["a"])[1].shape == (1, 3)
+    store.close()
+
+
+def test_a_damaged_store_says_how_to_mend_it(tmp_path: Path) -> None:
+    (tmp_path / "chroma.sqlite3").write_bytes(b"this is no database" * 100)
+    with pytest.raises(LibraryCorrupt) as caught:
+        ChromaStore(tmp_path).count()
+    assert "--rebuild" in caught.value.hint

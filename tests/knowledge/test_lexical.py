@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import pytest
+
+from knowledge import lexical
+
+
+def best(texts: list[str], query: str, folder: Path) -> int:
+    lexical.build(texts, folder)
+    index = lexical.load(folder)
+    assert index is not None
+    return int(index.scores(query).argmax())
+
+
+def test_words_are_found_in_another_grammatical_form(tmp_path: Path) -> None:
+    texts = ["cats and dogs", "The engineers retried the failing requests.", "weather"]
+    assert best(texts, "request retries of an engineer", tmp_path) == 1
+
+
+def test_an_identifier_is_found_by_its_parts(tmp_path: Path) -> None:
+    texts = ["def parse(): ...", "def setReadTimeout(seconds): ...", "def read_only(): ..."]
+    assert best(texts, "how is the read timeout set", tmp_path) == 1
+    assert best(texts, "setReadTimeout", tmp_path) == 1
+
+
+def test_accents_do_not_hide_a_word(tmp_path: Path) -> None:
+    assert best(["tea", "the café on the corner"], "cafe", tmp_path) == 1
+
+
+@pytest.mark.parametrize("query", ["", "the of and", "unheard-of zyzzyva", "?!"])
+def test_a_query_that_shares_no_term_scores_nothing(tmp_path: Path, query: str) -> None:
+    lexical.build(["one text", "another text"], tmp_path)
+    index = lexical.load(tmp_path)
+    assert index is not None
+    assert index.scores(query).tolist() == [0.0, 0.0]
+
+
+def test_texts_without_any_term_make_no_index(tmp_path: Path) -> None:
+    lexical.build(["", "the of"], tmp_path)
+    assert lexical.load(tmp_path) is None
+
+
+def test_a_text_without_terms_keeps_its_place_among_the_others(tmp_path: Path) -> None:
+    assert best(["", "apples", "!!!", "pears"], "pears", tmp_path) == 3

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from knowledge.errors import ReadError
+from knowledge.read import MAX_BYTES, kind_of_name, read_bytes, read_path
+from knowledge.types import Document
+from tests.knowledge.make_files import HTML_PAGE, make_docx, make_pdf
+
+
+def reason(data: bytes, name: str) -> str:
+    with pytest.raises(ReadError) as caught:
+        read_bytes(data, name)
+    return str(caught.value)
+
+
+def check(document: Document) -> None:
+    """What holds for every document."""
+    text = document.text
+    assert text.strip()
+    assert text.encode("utf-8")
+    assert "\r" not in text
+    assert "\0" not in text
+    if document.sections:
+        assert document.sections[0].start == 0
+        assert document.sections[-1].end == len(text)
+        for one, next_ in zip(document.sections, document.sections[1:], strict=False):
+            assert one.start < one.end == next_.start
+    at = 0
+    for number, page in enumerate(document.pages, 1):
+        assert page.number == number
+        assert at <= page.start <= page.end <= len(text)
+        assert not text[at : page.start].strip()
+        at = page.end
+    if document.pages:
+        assert at == len(text)
+
+
+def test_the_kind_is_that_of_the_name() -> None:
+    assert read_bytes(b"# A", "a.md").kind == "markdown"
+    assert read_bytes(b"# A", "a.txt").kind == "text"
+    assert read_bytes(b"<p>A", "a.HTM").kind == "html"
+    assert read_bytes(b"A", "README").kind == "text"
+    config = read_bytes(b"a = 1", "x/pyproject.toml")
+    assert (config.kind, config.language) == ("code", "toml")
+    assert kind_of_name("photo.png") is None
+    assert kind_of_name("app.min.js") is None
+
+
+def test_a_file_without_a_telling_name_is_known_by_its_content() -> None:
+    assert read_bytes(make_pdf(["Hello there."]), "download").kind == "pdf"
+    assert read_bytes(make_docx([("Normal", "Hello.")]), "download").kind == "docx"
+    assert read_bytes(HTML_PAGE.encode(), "download").kind == "html"
+    assert read_bytes(b"plain words", "download").kind == "text"
+
+
+def test_a_pdf_called_markdown_is_read_as_a_pdf() -> None:
+    assert read_bytes(make_pdf(["Hello there."]), "a.md").kind == "pdf"
+
+
+def test_an_empty_file_is_named_so() -> None:
+    assert reason(b"", "a.md") == "the file is empty"
+    assert reason(b" \n\t\n", "a.md") == "it holds no text"
+
+
+@pytest.mark.parametrize("data", [b"\x00\x01\x02" * 99, bytes(range(256)) * 9])
+def test_random_bytes_named_markdown_are_not_text(data: bytes) -> None:
+    assert reason(data, "a.md").startswith("not text")
+
+
+@pytest.mark.parametrize(
+    "data", [b"\xff\xfe\xfd\x80\x81 invalid \xc3\x28", b"good text \xc3\x28 \x80\x81\xfe\xff"]
+)
+def test_bytes_of_no_encoding_are_not_text(data: bytes) -> None:
+    assert reason(data, "a.txt").startswith("not text: neither UTF-8")
+
+
+def test_a_picture_is_called_a_picture() -> None:
+    assert reason(b"\x89PNG\r\n\x1a\n1234", "a.md") == "not text: it is a PNG image"
+
+
+def test_a_file_above_the_limit_is_named_with_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("knowledge.read.text.TEXT_LIMIT", 2**20)
+    assert reason(b"a " * 2**20, "a.txt") == ("it is too large: 2 MiB, above the limit of 1 MiB")
+    assert MAX_BYTES > 64 * 2**20
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_unicode_is_read_in_each_of_its_forms(encoding: str) -> None:
+    mark = b"\xff\xfe" if encoding == "utf-16-le" else b""
+    document = read_bytes(mark + "Grüße, 世界.\n".encode(encoding), "a.txt")
+    assert (document.text, document.notes) == ("Grüße, 世界.\n", ())
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "note"),
+    [
+        ("Un café à la crème, señor: “déjà vu”.", "cp1252", "Windows-1252"),
+        ("Привет, как дела? Это русский текст в старой кодировке.", "cp1251", "cp1251"),
+        ("日本語のテキストです。これはテストです。" * 3, "shift_jis", "cp932"),
+    ],
+)
+def test_an_old_encoding_is_read_with_a_note(text: str, encoding: str, note: str) -> None:
+    document = read_bytes(text.encode(encoding), "a.txt")
+    assert document.text == text
+    assert document.notes == (f"read as {note}: it is not valid UTF-8",)
+
+
+def test_one_bad_byte_in_utf8_costs_that_byte_and_is_noted() -> None:
+    document = read_bytes("Grüße é".encode() * 20 + b"\xff end", "a.txt")
+    assert document.text.endswith("� end")
+    assert document.notes == ("not valid UTF-8 in one place, which is lost",)
+
+
+def test_line_ends_become_one_kind_and_control_characters_go() -> None:
+    text = read_bytes(b"a\r\nb\rc\x0cd\x00e\x1b[0m \xe2\x80\xa8f\n", "a.txt").text
+    assert text == "a\nb\nc\nde[0m \nf\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "words"), [("nothing.md", "does not exist"), ("folder", "it is a folder")]
+)
+def test_what_is_no_file_is_named_with_its_reason(tmp_path: Path, path: str, words: str) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ReadError, match=words):
+        read_path(tmp_path / path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.md")
+    with pytest.raises(ReadError, match="not a regular file"):
+        read_path(tmp_path / "pipe.md")
+
+
+def test_a_file_is_read_from_its_path(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("# Title\n\nWords.\n")
+    document = read_path(tmp_path / "a.md")
+    assert (document.title, document.kind) == ("Title", "markdown")
+
+
+NAMES = st.sampled_from(["a.md", "a.txt", "a.html", "a.pdf", "a.docx", "a.py", "a.ts", "a.rb", "a"])
+SEEDS = [HTML_PAGE.encode(), make_pdf(["Hello\nthere", "x"]), make_docx([("Heading 1", "A")])]
+
+
+@given(st.binary(max_size=300), NAMES)
+def test_any_bytes_are_read_or_refused(data: bytes, name: str) -> None:
+    with suppress(ReadError):
+        check(read_bytes(data, name))
+
+
+@given(st.sampled_from(SEEDS), st.data(), NAMES)
+def test_a_damaged_file_is_read_or_refused(seed: bytes, data: st.DataObject, name: str) -> None:
+    at = data.draw(st.integers(0, len(seed)))
+    length = data.draw(st.integers(0, 50))
+    damaged = seed[:at] + data.draw(st.binary(max_size=20)) + seed[at + length :]
+    with suppress(ReadError):
+        check(read_bytes(damaged, name))
+
+
+@given(st.text(), st.sampled_from(["a.md", "a.txt", "a.html", "a.py", "a.json", "a.go"]))
+def test_any_text_is_read_or_refused_and_its_structure_holds(text: str, name: str) -> None:
+    data = text.encode("utf-8", "surrogatepass")
+    try:
+        one = read_bytes(data, name)
+    except ReadError:
+        return
+    check(one)
+    assert one == read_bytes(data, name)

@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import numpy as np
+
+from knowledge import lexical, retrieve
+from knowledge.snapshot import Snapshot
+from knowledge.types import Passage
+
+TEXTS = ["the red fox", "a blue whale", "a red whale", "nothing of the kind"]
+VECTORS = np.array([[1, 0], [0, 1], [0.8, 0.6], [-1, 0]], dtype=np.float32)
+
+
+def picture(folder: Path, *, vectors: bool = True) -> Snapshot:
+    lexical.build(TEXTS, folder)
+    return Snapshot(
+        rows=np.arange(10, 14),
+        owners=np.array([0, 0, 1, 1], dtype=np.int32),
+        documents=("first", "second"),
+        vectors=VECTORS if vectors else None,
+        words=lexical.load(folder),
+        embedder="test",
+    )
+
+
+def test_what_both_indexes_like_comes_before_what_one_likes(tmp_path: Path) -> None:
+    hits = retrieve.rank(picture(tmp_path), "red whale", np.array([0.8, 0.6]), 4)
+    assert hits[0].row == 12
+    assert hits[0].score == max(hit.score for hit in hits) <= 1.0
+    assert hits[0].dense is not None
+    assert hits[0].lexical is not None
+
+
+def test_without_a_vector_only_texts_that_share_a_word_are_found(tmp_path: Path) -> None:
+    hits = retrieve.rank(picture(tmp_path, vectors=False), "fox", None, 4)
+    assert [(hit.row, hit.dense) for hit in hits] == [(10, None)]
+
+
+def test_a_filter_hides_documents_from_both_indexes(tmp_path: Path) -> None:
+    hits = retrieve.rank(
+        picture(tmp_path), "red fox", np.array([1.0, 0.0]), 4, lambda doc: doc == "second"
+    )
+    assert {hit.row for hit in hits} == {12, 13}
+
+
+def test_a_filter_that_allows_nothing_finds_nothing(tmp_path: Path) -> None:
+    assert retrieve.rank(picture(tmp_path), "red", np.array([1.0, 0.0]), 4, lambda _: False) == []
+
+
+def test_no_more_than_the_limit_is_given(tmp_path: Path) -> None:
+    assert len(retrieve.rank(picture(tmp_path), "red whale fox", np.array([1.0, 0.0]), 2)) == 2
+    assert retrieve.rank(picture(tmp_path), "red", np.array([1.0, 0.0]), 0) == []
+
+
+def found(n: int, text: str) -> Passage:
+    return Passage(f"d:{n}", "d", "/d.md", "", "", 0, len(text), text, 1.0 - n / 10)
+
+
+def test_a_passage_that_repeats_a_better_one_is_dropped() -> None:
+    passages = [
+        found(0, "The retry limit is five attempts."),
+        found(1, "the retry limit is five  attempts"),
+        found(2, "The retry limit is six attempts, after which it stops."),
+    ]
+    assert [p.chunk_id for p in retrieve.distinct(passages, 8)] == ["d:0", "d:2"]
+    assert len(retrieve.distinct(passages, 1)) == 1
