@@ -50,10 +50,8 @@ TRICK = 0.3
 REFUSED = 0.9
 LOST = 0.005
 L2 = 1.0
-FREE = {"new", "short", "opens", "leans", "terms", "lead"}
-"""Features that may weigh either way."""
-AGAINST = {"negation", "missing", "missing_here", "name_missing", "name_missing_here", "negated"}
-"""Features that may only speak against."""
+AGAINST = {"negated"}
+"""Features that may only speak against; all others only for."""
 TARGET = Path(stored.__file__).with_name("weights.json")
 
 
@@ -209,16 +207,13 @@ def _alone(hits: Sequence[tuple[float, bool, bool]]) -> float:
 
 
 def _bounds(names: Sequence[str]) -> list[Bounds]:
-    return [
-        (None, None) if name in FREE else (None, 0.0) if name in AGAINST else (0.0, None)
-        for name in names
-    ]
+    return [(None, 0.0) if name in AGAINST else (0.0, None) for name in names]
 
 
 def _softmax(groups: Sequence[tuple[Array, Any]], bounds: Sequence[Bounds] | None = None) -> Array:
     """Weights that maximise the belief in the right rows of each group; shape (features,)."""
     import numpy as np
-    from scipy.optimize import minimize
+    from scipy.optimize import minimize  # type: ignore[import-untyped]
 
     groups = [(rows, right) for rows, right in groups if right.any()]
 

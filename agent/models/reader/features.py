@@ -24,27 +24,14 @@ RANK_FEATURES = (
     "words_around",
     "words_passage",
     "words_local",
-    "names",
     "pairs",
-    "order",
     "form",
-    "new",
-    "short",
-    "opens",
-    "leans",
-    "defines",
-    "negation",
     "passage_score",
     "passage_first",
     "dense",
     "dense_around",
     "dense_passage",
 )
-
-_NOT_WORDS = """
-not no never none without neither nor cannot unlike except
-"""
-_NOT = frozenset(_NOT_WORDS.split())
 
 
 class Overlap:
@@ -59,7 +46,7 @@ class Overlap:
         after = [best(terms, u.after) for u in units]
         over = [best(terms, u.heading) for u in units]
         # Of a sentence that points back, the one before counts more.
-        lean = [0.8 if u.leans else 0.5 for u in units]
+        lean = [0.9 if u.leans else 0.5 for u in units]
         self.around = [
             [max(i, k * b, 0.4 * a, 0.7 * o) for i, b, a, o in zip(*rows, strict=True)]
             for rows, k in zip(
@@ -121,24 +108,13 @@ def rank_features(
     inside = overlap.inside[i]
     passage = passages[unit.n - 1]
     weights = question.weights
-    named = [inside[k] for k in question.names]
-    asked = {t.stem for t in question.tokens}
-    fresh = [t for t in unit.tokens if t.content and t.stem not in asked]
     return [
         overlap.share(inside, weights),
         overlap.share(overlap.around[i], weights),
         overlap.share(overlap.passage[unit.n], weights),
         overlap.share(inside, overlap.local),
-        sum(named) / len(named) if named else 0.5,
         _pairs(question, unit),
-        _nearness(question, unit),
         has_form(question, unit),
-        min(1.0, len(fresh) / 8),
-        1.0 if len(unit.tokens) < 5 else 0.0,
-        1.0 if unit.position == 0 else 0.0,
-        1.0 if unit.leans else 0.0,
-        _defines(question, unit),
-        1.0 if bool(_NOT & {t.text.lower() for t in unit.tokens}) != question.negated else 0.0,
         passage.score,
         1.0 / unit.n,
         dense,
@@ -173,36 +149,3 @@ def _pairs(question: Question, unit: Unit) -> float:
         for a, b in pairs
     )
     return near / len(pairs)
-
-
-def _nearness(question: Question, unit: Unit) -> float:
-    """How closely the matched terms stand together: terms per word of their run."""
-    stems = {t.stem for t in question.terms}
-    hits = [at for at, t in enumerate(unit.tokens) if t.stem in stems]
-    kinds = len({unit.tokens[at].stem for at in hits})
-    if kinds < 2:
-        return 0.0
-    return kinds / max(kinds, hits[-1] - hits[0] + 1)
-
-
-def _defines(question: Question, unit: Unit) -> float:
-    """For `What is X?`: whether the sentence opens with X and says what it is."""
-    if question.kind != "definition":
-        return 0.0
-    wanted = {t.stem for t in question.terms}
-    for at, token in enumerate(unit.tokens[:12]):
-        wanted.discard(token.stem)
-        if not wanted:
-            following = {t.text.lower() for t in unit.tokens[at + 1 : at + 8]}
-            says = following & {
-                "is",
-                "are",
-                "was",
-                "were",
-                "means",
-                "refers",
-                "denotes",
-                "describes",
-            }
-            return 1.0 if says else 0.3
-    return 0.0

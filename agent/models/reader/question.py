@@ -83,8 +83,6 @@ class Question:
     """How much each term matters, in (0, 1]."""
     focus: str
     """The noun that names the answer's class, as written (`country` of `what country …`), or ''."""
-    names: tuple[int, ...]
-    """Indices of the terms that are names or numbers: they must be there for an answer."""
     negated: bool
     """Whether it asks what is not so."""
 
@@ -114,24 +112,19 @@ def analyse(text: str) -> Question:
     listed = tuple(terms.values())
     shouted = not any(c.islower() for c in bare)
     first = words[0].start if words else 0
-    names = tuple(
-        i
-        for i, t in enumerate(listed)
-        if t.number or (t.capital and not shouted and (t.start != first or rarity(t.stem) == 1.0))
-    )
     weights = [rarity(t.stem) for t in listed]
     for i, t in enumerate(listed):
         if t.text == focus:
             weights[i] *= 0.5  # `what year …`: the text says 1550, not `year`
-        elif i in names:
-            weights[i] = max(weights[i], 0.8)
+        elif t.number or (t.capital and not shouted and t.start != first):
+            weights[i] = max(weights[i], 0.8)  # a name, even of everyday words
     for token in tokens(earlier):
         if token.content and token.stem not in terms:
             terms[token.stem] = token
             listed += (token,)
             weights.append(rarity(token.stem) / 2)
     negated = bool(re.search(r"\b(not|never|no longer|without|cannot|except)\b|n't\b", lower))
-    return Question(text, kind, words, listed, tuple(weights), focus, names, negated)
+    return Question(text, kind, words, listed, tuple(weights), focus, negated)
 
 
 def _kind(lower: str, words: tuple[Token, ...]) -> tuple[Kind, str]:

@@ -64,6 +64,12 @@ _WAY = re.compile(
     r"|run\b|type\b|press\b|set\b|use\b)",
     re.IGNORECASE,
 )
+_LOCATES = re.compile(
+    r"(?:\b(?:in|at|near|from|to|of|on|into|through|across|around|outside|between|and|or"
+    r"|called|named|is|was)|,)\s+(?:the\s+)?\Z",
+    re.IGNORECASE,
+)
+"""What stands before the name of a place."""
 _COMMAND = re.compile(r"^\s*(?:\$ |```|`|[-*] |\d+\. )|`[^`\n]+`", re.MULTILINE)
 
 Stretch = tuple[int, int]
@@ -112,8 +118,10 @@ def of_kind(kind: Kind, text: str) -> Iterator[Stretch]:
         yield from dates(text)
     elif kind == "number":
         yield from numbers(text)
-    elif kind in ("person", "place"):
+    elif kind == "person":
         yield from names(text)
+    elif kind == "place":
+        yield from (s for s in names(text) if _LOCATES.search(text, 0, s[0]))
     elif kind == "reason":
         for match in _REASON.finditer(text):
             yield match.end(), len(text)

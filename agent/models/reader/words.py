@@ -118,7 +118,8 @@ def stem(word: str) -> str:
     plain = "".join(c for c in plain if not unicodedata.combining(c))
     plain = plain.removesuffix("'s").removesuffix("s'")
     if plain[:1].isdigit():
-        return plain.replace(",", "").removesuffix("s")
+        plain = plain.replace(",", "").removesuffix("s")
+        return _IRREGULAR.get(plain, plain)
     plain = _IRREGULAR.get(plain, plain)
     for ending, other in _SPELLING:
         plain = ending.sub(other, plain)

@@ -17,8 +17,8 @@ from knowledge.types import Passage
 
 WATT = (
     "James Watt improved the steam engine. He was born in Greenock on 19 January 1736. "
-    "In 1775 he entered a partnership with Matthew Boulton. Their firm had sold 496 engines by 1800 "
-    "because they saved fuel."
+    "In 1775 he entered a partnership with Matthew Boulton. Their firm had sold 496 engines by "
+    "1800 because they saved fuel."
 )
 TEA = "Tea is made from the leaves of Camellia sinensis. It is drunk in most countries."
 
@@ -73,9 +73,9 @@ def ask(question: str, *texts: str) -> tuple[Reading, str]:
         ("When was Watt born?", "He was born", "19 January 1736"),
         ("Where was Watt born?", "He was born", "Greenock"),
         ("With whom did Watt enter a partnership?", "In 1775", "Matthew Boulton"),
-        ("How many engines had the firm sold?", "Their firm", "496 engines"),
+        ("How many engines had the firm sold?", "Their firm", "496"),
         ("Why were the engines sold?", "Their firm", None),
-        ("engine partnership", "In 1775", ""),
+        ("partnership Boulton", "In 1775", ""),
     ],
 )
 def test_the_sentence_and_the_words_that_were_asked_for_are_found(

@@ -39,9 +39,14 @@ def test_the_form_of_a_question_tells_what_kind_of_answer_it_wants(
     assert (question.kind, question.focus) == (kind, focus)
 
 
-def test_names_and_numbers_are_terms_that_must_be_there() -> None:
-    question = analyse("Who met Rollo in 911?")
-    assert [question.terms[i].text for i in question.names] == ["Rollo", "911"]
+def test_a_name_of_everyday_words_weighs_more_than_the_words() -> None:
+    name, plain = analyse("Who met Time in May?"), analyse("Who met time in may?")
+    assert name.weights[1] > plain.weights[1]
+
+
+def test_the_noun_that_names_the_class_of_the_answer_weighs_less() -> None:
+    question = analyse("In what country is it?")
+    assert question.weights[0] < rarity(question.terms[0].stem)
 
 
 def test_the_question_before_a_follow_up_lends_its_words_at_half_weight() -> None:
