@@ -46,6 +46,8 @@ class Config:
     """The voice that restyles answers; `none` for plain ones."""
     embedder: str = "minilm"
     """Who turns text into vectors: `minilm` (offline), `none`, or any litellm embedding name."""
+    chroma_url: str = ""
+    """Address of a Chroma server that keeps the vectors; unset keeps them in the library."""
     precision: Literal["auto", "int8", "fp32"] = "auto"
     """Arithmetic of the embedded embedder; `auto` takes what measured best."""
     threads: int = field(default=0, metadata={"range": (0, 1024)})

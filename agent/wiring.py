@@ -24,8 +24,19 @@ if TYPE_CHECKING:
 MODES = ("naive",)
 """What `--mode` offers: the modes that exist."""
 
+FOLDER = ".understudy"
+"""The folder of a folder library: what is asked for below its parent is asked of it."""
+
 SCRIPTED = "scripted:"
 """How a model begins whose answers stand in a file."""
+
+
+def folder_library(start: Path) -> Path | None:
+    """The folder library that a working folder lies in; None where there is none above it."""
+    for place in (start, *start.parents):
+        if (place / FOLDER).is_dir():
+            return place / FOLDER
+    return None
 
 
 class Parts:
@@ -73,10 +84,15 @@ class Parts:
     def library_root(self) -> Path:
         """The folder of the library in use, which need not exist.
 
+        Where nobody has named one, a folder library counts from its folder downwards, as a git
+        repository does.
+
         Raises:
             ConfigError: Its name is no name.
         """
         name = self.config.library
+        if "library" not in self.config.origins and (found := folder_library(Path.cwd())):
+            return found
         if name.startswith((".", "~")) or os.sep in name or "/" in name:
             return Path(name).expanduser().absolute()
         if not name or "\0" in name:
@@ -155,7 +171,9 @@ class Parts:
         """The library in use, made where there is none."""
         from knowledge.library import Library
 
-        library = Library.open(self.library_root, embedder=self.embedder)
+        library = Library.open(
+            self.library_root, embedder=self.embedder, chroma_url=self.config.chroma_url
+        )
         try:
             yield library
         finally:

@@ -10,6 +10,7 @@ from pathlib import Path
 from knowledge.database import Database
 from knowledge.documents import Documents
 from knowledge.sources import Sources
+from knowledge.tags import Tags
 
 
 class Catalog:
@@ -24,6 +25,7 @@ class Catalog:
         self._db = Database(path)
         self.sources = Sources(self._db)
         self.documents = Documents(self._db)
+        self.tags = Tags(self._db)
 
     def close(self) -> None:
         """Close the database; the object is of no further use."""
@@ -38,7 +40,7 @@ class Catalog:
         self._db.set_meta(key, value)
 
     def reset(self) -> None:
-        """Forget everything but what the user added and took out."""
+        """Forget everything, tags too, but what the user added and took out."""
         with self._db.write() as db:
-            for table in ("sources", "staged", "documents", "journal", "meta"):
+            for table in ("sources", "staged", "tagged", "tags", "documents", "journal", "meta"):
                 db.execute(f"DELETE FROM {table}")

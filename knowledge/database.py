@@ -37,6 +37,10 @@ CREATE TABLE sources (
 -- What a sync has read so far; becomes the sources, all at once, when the sync ends.
 CREATE TABLE staged AS SELECT * FROM sources;
 CREATE UNIQUE INDEX staged_by_source ON staged (source);
+-- What the sources were when the user said so; documents that only a tag names are kept.
+CREATE TABLE tags (name TEXT PRIMARY KEY, created REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE tagged AS SELECT '' AS tag, * FROM sources;
+CREATE UNIQUE INDEX tagged_by_tag ON tagged (tag, source);
 CREATE INDEX sources_by_document ON sources (document_id);
 CREATE TABLE journal (document_id TEXT PRIMARY KEY, chunks INTEGER NOT NULL) WITHOUT ROWID;
 """

@@ -158,11 +158,12 @@ class Documents:
         return self._db.rows("SELECT document_id, chunks FROM journal")
 
     def drop_orphans(self) -> None:
-        """Delete documents that no source names, staged or not; journal their vectors."""
+        """Delete documents that no source names, staged or tagged; journal their vectors."""
         with self._db.write() as db:
             orphan = (
                 "id NOT IN (SELECT document_id FROM sources WHERE document_id IS NOT NULL"
-                " UNION SELECT document_id FROM staged WHERE document_id IS NOT NULL)"
+                " UNION SELECT document_id FROM staged WHERE document_id IS NOT NULL"
+                " UNION SELECT document_id FROM tagged WHERE document_id IS NOT NULL)"
             )
             db.execute(
                 "INSERT OR REPLACE INTO journal SELECT id, (SELECT count(*) FROM chunks"

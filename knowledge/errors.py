@@ -2,10 +2,16 @@
 
 KnowledgeError              every error that a user may see; carries a hint: what to do next
 ├── ReadError               one source cannot be read; named, and the rest goes on
+├── GuardError              a URL was not fetched; named, and the rest goes on
+│   ├── FetchRefused        it must not be: not http(s), an inner address, an odd spelling
+│   └── FetchFailed         it could not be: no answer in time, too large, an error's status
 ├── EmbedderUnavailable     no weights and no way to fetch them; lexical search still works
 ├── EmbedderMismatch        the index was built with another embedder; a rebuild is needed
 ├── LibraryBusy             another process is writing to this library
 ├── LibraryCorrupt          the stored index cannot be opened
+├── StoreUnreachable        the vectors are on a server that does not answer
+├── StoreFailed             the vectors could not be written; what was begun is journalled
+├── DiskFull                there is no room to write; nothing that was there is lost
 └── SourceNotFound          the named source or document is not in the library
 """
 
@@ -24,6 +30,27 @@ class ReadError(KnowledgeError):
     """A source that cannot be read. The message is the reason, without the source's name."""
 
 
+class GuardError(KnowledgeError):
+    """A URL that was not fetched. The message is the reason, without the URL."""
+
+
+class FetchRefused(GuardError):
+    """The guard lets neither this URL nor where it leads be fetched: trying again is no use."""
+
+
+class FetchFailed(GuardError):
+    """The URL may be fetched and could not be."""
+
+    def __init__(
+        self, message: str, *, hint: str = "", status: int | None = None, retry_after: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        """The HTTP status, where the server answered with an error."""
+        self.retry_after = retry_after
+        """What the server's `Retry-After` header said."""
+
+
 class EmbedderUnavailable(KnowledgeError):
     """There is no embedder to be had here and now."""
 
@@ -38,6 +65,18 @@ class LibraryBusy(KnowledgeError):
 
 class LibraryCorrupt(KnowledgeError):
     """The stored index is damaged or was written by a newer version."""
+
+
+class StoreUnreachable(KnowledgeError):
+    """The vector store is a server, and it cannot be used now."""
+
+
+class StoreFailed(KnowledgeError):
+    """The vector store refused to write."""
+
+
+class DiskFull(KnowledgeError):
+    """There is no room to write."""
 
 
 class SourceNotFound(KnowledgeError):

@@ -9,20 +9,26 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
+from knowledge import snapshot
 from knowledge.catalog import Catalog
 from knowledge.dense import ChromaStore
-from knowledge.errors import LibraryBusy, SourceNotFound
+from knowledge.errors import SourceNotFound
 from knowledge.filters import Filters, absolute, matches, under
 from knowledge.report import Problem, Progress, SyncReport
 from knowledge.scan import changed
 from knowledge.search import Found, Searcher
+from knowledge.tags import Tag
+from knowledge.tidy import tidy
 from knowledge.types import Document, SourceInfo
+from knowledge.watch import changes
+from knowledge.writer import Writer
 
 if TYPE_CHECKING:
     from knowledge.dense import DenseStore
@@ -36,12 +42,11 @@ __all__ = [
     "Problem",
     "Progress",
     "SyncReport",
+    "Tag",
 ]
 
-R = TypeVar("R")
-
-LOCK_WAIT = 20.0
-"""Seconds that a writer waits for another before it says who holds the library."""
+BEFORE_ROLLBACK = "before-rollback"
+"""The tag under which a rollback keeps what it replaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +76,29 @@ class Library:
         self._catalog = Catalog(root / "catalog.sqlite")
         self._snapshots = root / "snapshots"
         self._searcher = Searcher(self._catalog, self._snapshots, embedder)
-        self._stop = threading.Event()
+        self._writer = Writer(root)
 
     @classmethod
-    def open(cls, root: Path, *, embedder: Embedder | None) -> Library:
+    def open(cls, root: Path, *, embedder: Embedder | None, chroma_url: str = "") -> Library:
         """Open or create the library in a folder. Quick: no index and no model is loaded.
 
         Args:
             root: The library's own folder, not that of the documents.
             embedder: What makes its vectors; None searches by words only.
+            chroma_url: A Chroma server that keeps the vectors; empty keeps them in the folder.
 
         Raises:
             LibraryCorrupt: The folder holds something else, or a newer version's library.
         """
         root.mkdir(parents=True, exist_ok=True)
-        return cls(root, embedder=embedder, store=ChromaStore(root / "chroma"))
+        if not chroma_url:
+            return cls(root, embedder=embedder, store=ChromaStore(root / "chroma"))
+        # On a shared server no two libraries may meet, whatever they are called.
+        name = root / "collection"
+        if not name.exists():
+            name.write_text(f"understudy-{uuid.uuid4().hex}", encoding="utf-8")
+        store = ChromaStore(chroma_url, name.read_text(encoding="utf-8"))
+        return cls(root, embedder=embedder, store=store)
 
     def close(self) -> None:
         """Let go of files."""
@@ -113,17 +126,15 @@ class Library:
         ]
 
         def work() -> SyncReport:
-            roots = self._catalog.sources.paths("roots")
-            new = [path for path in there if not under(path, roots)]
-            inner = [root for root in roots if root not in new and under(root, new)]
-            self._catalog.sources.change_paths("roots", add=new, drop=inner)
+            # Also what lies in an added folder: named, it counts though it is ignored there.
+            self._catalog.sources.change_paths("roots", add=there)
             self._catalog.sources.change_paths(
                 "excluded",
                 drop=[p for p in self._catalog.sources.paths("excluded") if under(p, there)],
             )
             return self._sync(there, asked, progress)
 
-        return await self._write(work)
+        return await self._writer.run(work)
 
     async def sync(self, *, progress: Callable[[Progress], None] | None = None) -> SyncReport:
         """Make the index equal to all sources.
@@ -132,7 +143,17 @@ class Library:
             LibraryBusy: Another process is writing.
             EmbedderMismatch: The vectors are another embedder's.
         """
-        return await self._write(lambda: self._sync(None, (), progress))
+        return await self._writer.run(lambda: self._sync(None, (), progress))
+
+    async def watch(self) -> AsyncGenerator[SyncReport, None]:
+        """Sync whenever something changes under what was added; gives what each sync did.
+
+        Goes on until it is closed or cancelled.
+        """
+        roots = await asyncio.to_thread(self._catalog.sources.paths, "roots")
+        async with aclosing(changes(roots)) as noticed:
+            async for _ in noticed:
+                yield await self.sync()
 
     async def rebuild(self, *, progress: Callable[[Progress], None] | None = None) -> SyncReport:
         """Read, split and embed every source anew, with the embedder as it is now."""
@@ -142,7 +163,7 @@ class Library:
             self._store.clear()
             return self._sync(None, (), progress)
 
-        return await self._write(work)
+        return await self._writer.run(work)
 
     async def remove(self, names: Sequence[str]) -> tuple[str, ...]:
         """Take sources out: files, folders, or what was added. They stay out of later syncs.
@@ -174,7 +195,57 @@ class Library:
             self._sync(sorted(gone), (), None)
             return tuple(sorted(gone))
 
-        return await self._write(work)
+        return await self._writer.run(work)
+
+    # tags
+
+    async def tag(self, name: str) -> None:
+        """Give the library as it is now a name; an older tag of that name is replaced."""
+        await self._writer.run(lambda: self._catalog.tags.put(name))
+
+    async def tags(self) -> tuple[Tag, ...]:
+        """Every tag, oldest first."""
+        return tuple(await asyncio.to_thread(self._catalog.tags.all))
+
+    async def untag(self, name: str) -> None:
+        """Forget a tag and what only it kept.
+
+        Raises:
+            SourceNotFound: There is no such tag.
+        """
+
+        def work() -> None:
+            self._known_tag(name)
+            self._catalog.tags.drop(name)
+            tidy(self._catalog, self._store, self._snapshots)
+
+        await self._writer.run(work)
+
+    async def roll_back(self, name: str) -> None:
+        """Answer from the library as it was when it was tagged, until the next sync.
+
+        What it is now is kept under the tag `BEFORE_ROLLBACK`.
+
+        Raises:
+            SourceNotFound: There is no such tag.
+        """
+
+        def work() -> None:
+            self._known_tag(name)
+            if name != BEFORE_ROLLBACK:
+                self._catalog.tags.put(BEFORE_ROLLBACK)
+            live = self._catalog.tags.documents(name)
+            picture = snapshot.build(self._catalog, self._store, self._snapshots, live)
+            self._catalog.tags.restore(name, picture)
+            tidy(self._catalog, self._store, self._snapshots)
+
+        await self._writer.run(work)
+
+    def _known_tag(self, name: str) -> None:
+        if name not in {tag.name for tag in self._catalog.tags.all()}:
+            raise SourceNotFound(
+                f"The library has no tag {name}.", hint="agent library list shows its tags."
+            )
 
     def _sync(
         self,
@@ -190,36 +261,9 @@ class Library:
             self._embedder,
             self._snapshots,
             progress or (lambda _: None),
-            self._stop.is_set,
+            self._writer.stop.is_set,
         )
         return worker.run(scope, asked)
-
-    async def _write(self, work: Callable[[], R]) -> R:
-        """Run in a thread under the library's write lock; a cancelled task ends the work first."""
-
-        def locked() -> R:
-            from filelock import FileLock, Timeout
-
-            holder = self.root / "writer.pid"
-            try:
-                with FileLock(self.root / "write.lock", timeout=LOCK_WAIT):
-                    holder.write_text(str(os.getpid()), encoding="utf-8")
-                    return work()
-            except Timeout as error:
-                who = holder.read_text(encoding="utf-8") if holder.exists() else "unknown"
-                raise LibraryBusy(
-                    f"Another process (pid {who}) is writing to this library.",
-                    hint="Wait until it has ended and run the command again.",
-                ) from error
-
-        self._stop.clear()
-        task = asyncio.create_task(asyncio.to_thread(locked))
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            self._stop.set()
-            await asyncio.gather(task, return_exceptions=True)
-            raise
 
     # reading
 

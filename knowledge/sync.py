@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING
 
 from knowledge import snapshot
 from knowledge.documents import heading
-from knowledge.errors import EmbedderUnavailable, ReadError
+from knowledge.errors import EmbedderMismatch, EmbedderUnavailable, ReadError
 from knowledge.read import MAX_BYTES, read_bytes
 from knowledge.report import Problem, Progress, SyncReport
 from knowledge.scan import Plan, entry_for, scan
 from knowledge.search import mismatch
 from knowledge.split import estimate_tokens, split
+from knowledge.tidy import take_back_vectors, tidy
 
 if TYPE_CHECKING:
     from knowledge.catalog import Catalog
@@ -99,7 +100,7 @@ class Synchronizer:
 
     def _make_ready(self) -> None:
         """Take back half-written vectors, and see what embedder there is."""
-        self._take_back_vectors()
+        take_back_vectors(self.catalog, self.store)
         if self.embedder is None:
             return
         try:
@@ -108,16 +109,18 @@ class Synchronizer:
             self._note = f"Indexed by words only: {error} {error.hint}".strip()
             self.embedder = None
             return
+        place = self.catalog.meta("store", self.store.place)
+        if place != self.store.place:
+            raise EmbedderMismatch(
+                f"The library's vectors are kept {_where(place)}, and were to be written"
+                f" {_where(self.store.place)}.",
+                hint="agent sync --rebuild makes them anew there, or change chroma_url back.",
+            )
+        self.catalog.set_meta("store", place)
         stored = self.catalog.meta("embedder")
         if stored and stored != self.embedder.name:
             raise mismatch(stored, self.embedder.name)
         self.catalog.set_meta("embedder", self.embedder.name)
-
-    def _take_back_vectors(self) -> None:
-        """Delete the vectors that the journal names: half written, or no longer wanted."""
-        if unfinished := self.catalog.documents.unfinished_vectors():
-            self.store.delete([f"{doc}:{n}" for doc, size in unfinished for n in range(size)])
-            self.catalog.documents.mark_embedded((doc for doc, _ in unfinished), embedded=False)
 
     def _read_all(
         self, plan: Plan, known: Mapping[str, Entry], before: Mapping[str, Entry]
@@ -249,13 +252,15 @@ class Synchronizer:
             name = snapshot.build(self.catalog, self.store, self.snapshots, after)
         self._check()
         self.catalog.sources.settle(plan.gone, name)
-        self.catalog.documents.drop_orphans()
-        self._take_back_vectors()
-        snapshot.clear_others(self.catalog, self.snapshots)
+        tidy(self.catalog, self.store, self.snapshots)
 
     def _check(self) -> None:
         if self.cancelled():
             raise InterruptedError
+
+
+def _where(place: str) -> str:
+    return f"at {place}" if place else "in its own folder"
 
 
 def twin_key(entry: Entry) -> tuple[str, str]:

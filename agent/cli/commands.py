@@ -11,6 +11,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "sync": ("agent.cli.library", "Make the library equal to its files again", "Library"),
     "sources": ("agent.cli.library", "List what the library holds", "Library"),
     "remove": ("agent.cli.library", "Take files or folders out of the library", "Library"),
+    "library": ("agent.cli.libraries", "Several libraries, and named states of one", "Library"),
     "search": ("agent.cli.search", "Find passages, with scores and places", "Library"),
     "ask": ("agent.cli.ask", "Answer a question with checked citations", "Answers"),
     "sessions": ("agent.cli.sessions", "List, show, search and export past answers", "Answers"),

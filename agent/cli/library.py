@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Coroutine
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,7 +29,8 @@ _STRICT = click.option("--strict", is_flag=True, help="Exit 1 if a file could no
 @command(name="add")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH…")
 @_STRICT
-def add(console: Console, paths: tuple[str, ...], strict: bool) -> int:
+@click.option("--watch", is_flag=True, help="Stay, and take in every change until Ctrl-C.")
+def add(console: Console, paths: tuple[str, ...], strict: bool, watch: bool) -> int:
     """Add files and folders to the library.
 
     Folders are read with all that is in them, but for what their .gitignore leaves out. Adding
@@ -47,6 +49,8 @@ def add(console: Console, paths: tuple[str, ...], strict: bool) -> int:
     if there:
         absolute = [os.path.abspath(path) for path in there]
         code |= _run(console, lambda lib, show: lib.add(absolute, progress=show), strict=strict)
+        if watch:
+            _watch(console)
     return code
 
 
@@ -130,9 +134,30 @@ def run_with_meter(console: Console, parts: Parts, work: Work) -> SyncReport:
         meter.close()
 
 
+def _watch(console: Console) -> None:
+    """Sync at every change, and say what came of it, until it is interrupted."""
+    console.note("Watching for changes; Ctrl-C ends it.")
+
+    async def follow() -> None:
+        with _parts(console).open_library() as library:
+            async with aclosing(library.watch()) as reports:
+                async for report in reports:
+                    _tell(console, report)
+
+    try:
+        asyncio.run(follow())
+    except KeyboardInterrupt:
+        console.note("No longer watching.")
+
+
 def _run(console: Console, work: Work, *, strict: bool) -> int:
     """Change the library, and say what came of it."""
     report = run_with_meter(console, _parts(console), work)
+    _tell(console, report)
+    return exits.FAILED if strict and report.failed else exits.OK
+
+
+def _tell(console: Console, report: SyncReport) -> None:
     for problem in report.failed:
         console.warn(f"{short_path(problem.source)}: not read: {one_line(problem.reason)}")
     for problem in report.warned:
@@ -143,7 +168,6 @@ def _run(console: Console, work: Work, *, strict: bool) -> int:
         console.note(report.note)
     if not console.quiet:
         click.echo(_summary(report))
-    return exits.FAILED if strict and report.failed else exits.OK
 
 
 def _summary(report: SyncReport) -> str:

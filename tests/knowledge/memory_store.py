@@ -13,6 +13,8 @@ Vectors = NDArray[np.float32]
 class MemoryStore:
     """See `knowledge.dense.DenseStore`."""
 
+    place = ""
+
     def __init__(self) -> None:
         self.vectors: dict[str, Vectors] = {}
 

@@ -1,10 +1,14 @@
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from knowledge.dense import ChromaStore
-from knowledge.errors import LibraryCorrupt
+from knowledge.errors import LibraryCorrupt, StoreUnreachable
 
 
 def unit(*values: float) -> np.ndarray:
@@ -62,3 +66,43 @@ def test_a_damaged_store_says_how_to_mend_it(tmp_path: Path) -> None:
     with pytest.raises(LibraryCorrupt) as caught:
         ChromaStore(tmp_path).count()
     assert "--rebuild" in caught.value.hint
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """A real Chroma server in a process of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = ["run", "--path", str(tmp_path / "served"), "--host", "127.0.0.1", "--port", port]
+    with subprocess.Popen(
+        [Path(sys.executable).with_name("chroma"), *map(str, command)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                if "Listening" in line or "Connect to" in line:
+                    break
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.kill()
+
+
+def test_vectors_can_be_kept_on_a_server_and_two_libraries_do_not_meet(server: str) -> None:
+    one, other = ChromaStore(server, "library-one"), ChromaStore(server, "library-two")
+    one.put(["a"], unit(1, 0)[None])
+    other.put(["a"], unit(0, 1)[None])
+    np.testing.assert_allclose(one.get(["a"])[1][0], unit(1, 0), atol=1e-6)
+    one.clear()
+    assert (one.count(), other.count()) == (0, 1)
+    one.close()
+    other.close()
+
+
+def test_a_server_that_does_not_answer_is_named_with_the_way_back() -> None:
+    with pytest.raises(StoreUnreachable, match=r"127\.0\.0\.1:9") as caught:
+        ChromaStore("http://127.0.0.1:9", "library").count()
+    assert "chroma_url" in caught.value.hint

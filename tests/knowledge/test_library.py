@@ -232,6 +232,33 @@ async def test_adding_a_folder_above_takes_over_what_was_added_below(
     assert (await library.sync()).removed == 1
 
 
+async def test_an_ignored_file_that_is_added_by_name_stays(docs: Path, open_library: Open) -> None:
+    (docs / ".hidden.md").write_text("# Secret\n\nThe otter is hidden.\n")
+    library = open_library(HashingEmbedder())
+    await library.add([str(docs)])
+    assert ".hidden.md" not in await names(library, "hidden otter")
+    await library.add([str(docs / ".hidden.md")])
+    await library.sync()
+    assert ".hidden.md" in await names(library, "hidden otter")
+
+
+async def test_a_watched_folder_is_synced_when_a_file_changes(
+    docs: Path, open_library: Open
+) -> None:
+    library = open_library(HashingEmbedder())
+    await library.add([str(docs)])
+    watching = library.watch()
+    first = asyncio.ensure_future(anext(watching))
+    for n in range(200):  # the watch begins at a moment that nobody tells
+        (docs / "foxes.md").write_text(f"# Otters\n\nThe otter swims in {n} rivers.\n")
+        done, _ = await asyncio.wait([first], timeout=0.25)
+        if done:
+            break
+    assert (await first).changed == 1
+    assert "foxes.md" in await names(library, "otter swims")
+    await watching.aclose()
+
+
 async def test_filters_narrow_what_is_found(docs: Path, open_library: Open) -> None:
     library = open_library(HashingEmbedder())
     await library.add([str(docs)])
@@ -318,7 +345,7 @@ async def test_a_cancelled_sync_changes_nothing_and_the_next_one_completes_it(
     def started(progress: Progress) -> None:
         if progress.stage == "read":
             loop.call_soon_threadsafe(reading.set)
-            library._stop.wait(timeout=30)
+            library._writer.stop.wait(timeout=30)
 
     task = asyncio.create_task(library.add([str(docs)], progress=started))
     await reading.wait()
