@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from knowledge.sources import Entry
 
 
+_PAGE = 500
+
+
 @dataclass(frozen=True, slots=True)
 class ChunkRow:
     """A chunk with what a search result shows of it."""
@@ -112,19 +115,26 @@ class Documents:
             if source is not None
         }
 
-    def chunk_texts(self, document_ids: set[str]) -> Iterator[tuple[int, str, int, str]]:
-        """Row, document id, ordinal and text to index of the chunks of documents, in row order.
+    def chunk_keys(self, document_ids: set[str]) -> list[tuple[int, str, int]]:
+        """Row, document id and ordinal of every chunk of some documents, in row order."""
+        every = self._db.rows("SELECT row, document_id, ordinal FROM chunks ORDER BY row")
+        return [(row, doc, ordinal) for row, doc, ordinal in every if doc in document_ids]
+
+    def indexed_texts(self, rows: Sequence[int]) -> Iterator[str]:
+        """What is indexed of chunks, their heading line and text, in the order of their rows.
 
         Read in pages, so that a large library is never in memory at once.
         """
-        last = -1
-        while page := self._db.rows(
-            "SELECT row, document_id, ordinal, heading || char(10) || text FROM chunks"
-            " WHERE row > ? ORDER BY row LIMIT 2000",
-            (last,),
-        ):
-            yield from (found for found in page if found[1] in document_ids)
-            last = page[-1][0]
+        for i in range(0, len(rows), _PAGE):
+            page = rows[i : i + _PAGE]
+            marks = ",".join("?" * len(page))
+            found = dict(
+                self._db.rows(
+                    f"SELECT row, heading || char(10) || text FROM chunks WHERE row IN ({marks})",
+                    page,
+                )
+            )
+            yield from (found[row] for row in page)
 
     def unembedded(self) -> list[str]:
         """Documents that were stored without vectors."""

@@ -5,9 +5,10 @@ An index is built whole and never changed; a new one takes its place (see `snaps
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,21 +60,66 @@ def _stemmer() -> Any:
     return lru_cache(maxsize=200_000)(Stemmer.Stemmer("english").stemWord)
 
 
-def build(texts: Iterable[str], folder: Path) -> None:
-    """Index texts, numbered from 0 in their order, into a folder.
+def build(
+    rows: Sequence[int],
+    read: Callable[[Sequence[int]], Iterable[str]],
+    folder: Path,
+    before: Path | None = None,
+) -> None:
+    """Index texts into a folder; text i of the index is that of `rows[i]`.
 
     Nothing is written where no text holds a term: `load` of such a folder gives None.
+
+    Args:
+        rows: What the texts are called, ascending.
+        read: Gives the texts of some of the rows, in their order.
+        folder: Where to write.
+        before: A folder that was written earlier: the terms of rows that it knows are taken from
+            there, and their texts not read. A row's text never changes.
     """
-    bm25s = _bm25s()
-    vocabulary: dict[str, int] = {}
-    corpus = [
-        [vocabulary.setdefault(term, len(vocabulary)) for term in terms(text)] for text in texts
-    ]
-    if not vocabulary:
+    import numpy as np
+
+    wanted = np.asarray(rows, dtype=np.int64)
+    vocabulary, known, terms_of = _terms_before(before)
+    old = known.keys() & wanted.tolist()
+    fresh = [row for row in wanted.tolist() if row not in old]
+    read_now = {
+        row: np.array([vocabulary.setdefault(t, len(vocabulary)) for t in terms(text)], np.int32)
+        for row, text in zip(fresh, read(fresh), strict=True)
+    }
+    each = [terms_of(known[row]) if row in old else read_now[row] for row in wanted.tolist()]
+    flat = np.concatenate(each) if each else np.zeros(0, dtype=np.int32)
+    if not len(flat):
         return
-    index = bm25s.BM25(k1=_K1, b=_B, method="lucene")
-    index.index((corpus, vocabulary), show_progress=False)
+    # Terms that no text holds any more are given up, so that the vocabulary does not only grow.
+    used = np.bincount(flat, minlength=len(vocabulary)) > 0
+    renamed = (np.cumsum(used) - 1).astype(np.int32)
+    vocabulary = {term: int(renamed[i]) for term, i in vocabulary.items() if used[i]}
+    index = _bm25s().BM25(k1=_K1, b=_B, method="lucene")
+    index.index(([renamed[ids].tolist() for ids in each], vocabulary), show_progress=False)
     index.save(str(folder), show_progress=False)
+    np.save(folder / "terms.npy", renamed[flat])
+    np.save(folder / "terms_of.npy", np.cumsum([0, *map(len, each)]))
+    np.save(folder / "terms_rows.npy", wanted)
+
+
+def _terms_before(
+    folder: Path | None,
+) -> tuple[dict[str, int], dict[int, int], Callable[[int], NDArray[np.int32]]]:
+    """What `build` kept: the vocabulary, the place of each row, and the terms at a place."""
+    import numpy as np
+
+    nothing = np.zeros(0, dtype=np.int32)
+    if folder is None or not (folder / "terms_rows.npy").exists():
+        return {}, {}, lambda _: nothing
+    vocabulary = json.loads((folder / "vocab.index.json").read_text(encoding="utf-8"))
+    # The entry that bm25s adds for texts without a term.
+    vocabulary.pop("", None)
+    flat = np.load(folder / "terms.npy", mmap_mode="r")
+    starts = np.load(folder / "terms_of.npy")
+    rows = np.load(folder / "terms_rows.npy").tolist()
+    places = {row: i for i, row in enumerate(rows)}
+    return vocabulary, places, lambda i: np.asarray(flat[starts[i] : starts[i + 1]])
 
 
 def load(folder: Path) -> LexicalIndex | None:

@@ -15,7 +15,7 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from knowledge import lexical
 from knowledge.errors import KnowledgeError
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _CURRENT = "snapshot"
 _TRIES = 5
+_COPY = 10_000
+"""Vectors copied at a time, so that a large library is never in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +59,25 @@ def build(catalog: Catalog, store: DenseStore, folder: Path, live: set[str]) -> 
 
     folder.mkdir(parents=True, exist_ok=True)
     before = open_current(catalog, folder)
-    chunks = [(row, doc, ordinal) for row, doc, ordinal, _ in catalog.documents.chunk_texts(live)]
+    chunks = catalog.documents.chunk_keys(live)
+    rows = np.array([row for row, _, _ in chunks], dtype=np.int64)
+    documents = list(dict.fromkeys(doc for _, doc, _ in chunks))
+    number = {doc: i for i, doc in enumerate(documents)}
+    owners = np.array([number[doc] for _, doc, _ in chunks], dtype=np.int32)
     # A name never used before: who keeps a picture open knows by its name whether it is current.
     new = Path(tempfile.mkdtemp(prefix="", dir=folder))
     try:
-        documents = list(dict.fromkeys(doc for _, doc, _ in chunks))
-        number = {doc: i for i, doc in enumerate(documents)}
-        np.save(new / "rows.npy", np.array([row for row, _, _ in chunks], dtype=np.int64))
-        np.save(new / "owners.npy", np.array([number[d] for _, d, _ in chunks], dtype=np.int32))
+        np.save(new / "rows.npy", rows)
+        np.save(new / "owners.npy", owners)
         (new / "documents.json").write_text(json.dumps(documents), encoding="utf-8")
         (new / "embedder.txt").write_text(catalog.meta("embedder"), encoding="utf-8")
-        with_vectors = live.intersection(documents) - set(catalog.documents.unembedded())
-        if with_vectors:
-            _write_vectors(chunks, with_vectors, before, store, new / "vectors.npy")
-        lexical.build((text for _, _, _, text in catalog.documents.chunk_texts(live)), new)
+        unembedded = set(catalog.documents.unembedded())
+        embedded = np.array([doc not in unembedded for doc in documents], dtype=bool)
+        if embedded.any():
+            ids = [f"{doc}:{ordinal}" for _, doc, ordinal in chunks]
+            _write_vectors(ids, rows, embedded[owners], before, store, new / "vectors.npy")
+        earlier = folder / catalog.meta(_CURRENT) if before is not None else None
+        lexical.build(rows.tolist(), catalog.documents.indexed_texts, new, earlier)
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise
@@ -113,46 +120,37 @@ def clear_others(catalog: Catalog, folder: Path) -> None:
 
 
 def _write_vectors(
-    chunks: list[tuple[int, str, int]],
-    with_vectors: set[str],
+    ids: list[str],
+    rows: NDArray[np.int64],
+    embedded: NDArray[np.bool_],
     before: Snapshot | None,
     store: DenseStore,
     path: Path,
 ) -> None:
+    """Write the vectors of chunks that have one; the others' rows stay zero."""
     import numpy as np
 
-    old: dict[int, int] = {}
-    if before is not None and before.vectors is not None:
-        old = {int(row): i for i, row in enumerate(before.rows)}
-    wanted = {
-        f"{doc}:{ordinal}": i
-        for i, (row, doc, ordinal) in enumerate(chunks)
-        if doc in with_vectors and not _had(before, old.get(row))
-    }
-    found, fresh = store.get(list(wanted))
-    size = fresh.shape[1] if found else _width(before)
-    matrix: Any = np.lib.format.open_memmap(
-        path, mode="w+", dtype=np.float32, shape=(len(chunks), size)
-    )
-    for i, (row, _, _) in enumerate(chunks):
-        if (j := old.get(row)) is not None and before is not None and before.vectors is not None:
-            matrix[i] = before.vectors[j]
-    for chunk_id, vector in zip(found, fresh, strict=True):
-        matrix[wanted[chunk_id]] = vector
+    old = np.full(len(rows), -1)
+    if before is not None and before.vectors is not None and len(before.rows):
+        at = np.searchsorted(before.rows, rows).clip(max=len(before.rows) - 1)
+        # A row of zeros is a chunk that had no vector then.
+        had = np.asarray(before.vectors.any(axis=1))
+        old = np.where((before.rows[at] == rows) & had[at], at, -1)
+    wanted = np.flatnonzero(embedded & (old < 0))
+    found, fresh = store.get([ids[i] for i in wanted])
     if len(found) < len(wanted):
         raise KnowledgeError(
-            f"The vector store has lost {len(wanted) - len(found)} of {len(chunks)} vectors.",
+            f"The vector store has lost {len(wanted) - len(found)} of {len(rows)} vectors.",
             hint="agent sync --rebuild makes them anew from the documents.",
         )
+    kept = before.vectors if before is not None else None
+    width = fresh.shape[1] if found or kept is None else kept.shape[1]
+    matrix = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(len(rows), width))
+    for start in range(0, len(rows), _COPY):
+        part = old[start : start + _COPY]
+        if kept is not None and (part >= 0).any():
+            matrix[start : start + _COPY][part >= 0] = kept[part[part >= 0]]
+    if found:
+        place = {ids[i]: i for i in wanted}
+        matrix[[place[chunk_id] for chunk_id in found]] = fresh
     matrix.flush()
-
-
-def _had(before: Snapshot | None, row: int | None) -> bool:
-    """Whether the picture before holds a real vector at a row."""
-    if row is None or before is None or before.vectors is None:
-        return False
-    return bool(before.vectors[row].any())
-
-
-def _width(before: Snapshot | None) -> int:
-    return 0 if before is None or before.vectors is None else int(before.vectors.shape[1])

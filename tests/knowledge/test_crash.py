@@ -51,7 +51,7 @@ def contents(root: Path) -> dict[str, list[float]]:
     library = Library.open(root, embedder=HashingEmbedder())
     documents = library._catalog.documents
     live = {doc for _, doc, *_ in library._catalog.sources.kinds()}
-    ids = [f"{doc}:{ordinal}" for _, doc, ordinal, _ in documents.chunk_texts(live)]
+    ids = [f"{doc}:{ordinal}" for _, doc, ordinal in documents.chunk_keys(live)]
     assert documents.counts()[1] == len(ids)
     assert documents.unfinished_vectors() == []
     library.close()

@@ -11,7 +11,7 @@ VECTORS = np.array([[1, 0], [0, 1], [0.8, 0.6], [-1, 0]], dtype=np.float32)
 
 
 def picture(folder: Path, *, vectors: bool = True) -> Snapshot:
-    lexical.build(TEXTS, folder)
+    lexical.build(range(len(TEXTS)), lambda rows: [TEXTS[row] for row in rows], folder)
     return Snapshot(
         rows=np.arange(10, 14),
         owners=np.array([0, 0, 1, 1], dtype=np.int32),
