@@ -38,9 +38,3 @@ class Catalog:
     def set_meta(self, key: str, value: str) -> None:
         """Store a named value."""
         self._db.set_meta(key, value)
-
-    def reset(self) -> None:
-        """Forget everything, tags too, but what the user added and took out."""
-        with self._db.write() as db:
-            for table in ("sources", "staged", "tagged", "tags", "documents", "journal", "meta"):
-                db.execute(f"DELETE FROM {table}")

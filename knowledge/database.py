@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -9,9 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from knowledge.errors import LibraryCorrupt
+from knowledge.errors import (
+    DiskFull,
+    KnowledgeError,
+    LibraryBusy,
+    LibraryCorrupt,
+    LibraryReadOnly,
+)
 
 SCHEMA_VERSION = 1
+
+_BUSY = 30.0
+"""Seconds to wait for another process's transaction, which is short."""
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -32,7 +42,7 @@ CREATE TABLE chunks (
 CREATE TABLE sources (
     source TEXT PRIMARY KEY, root TEXT NOT NULL, document_id TEXT REFERENCES documents,
     reason TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-    digest TEXT NOT NULL, indexed_at REAL NOT NULL
+    ctime_ns INTEGER NOT NULL, digest TEXT NOT NULL, indexed_at REAL NOT NULL
 ) WITHOUT ROWID;
 -- What a sync has read so far; becomes the sources, all at once, when the sync ends.
 CREATE TABLE staged AS SELECT * FROM sources;
@@ -57,28 +67,36 @@ class Database:
         """
         self.path = path
         self._lock = threading.RLock()
-        try:
-            self._db = sqlite3.connect(path, check_same_thread=False, timeout=30)
-            self._db.isolation_level = None
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-            self._migrate()
-        except sqlite3.DatabaseError as error:
+        with self._explained():
+            self._db = self._connect(path)
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
             raise LibraryCorrupt(
-                f"The library's catalogue cannot be opened: {error} ({path})",
-                hint=f"Move the folder {path.parent} aside and add your documents again.",
-            ) from error
+                f"The library was written by a newer version ({version} > {SCHEMA_VERSION}).",
+                hint="Upgrade: pip install --upgrade understudy",
+            )
+        if version == 0:
+            self._create()
 
-    def _migrate(self) -> None:
+    @staticmethod
+    def _connect(path: Path) -> sqlite3.Connection:
+        try:
+            db = sqlite3.connect(path, check_same_thread=False, timeout=_BUSY, isolation_level=None)
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if not path.exists() or os.access(path.parent, os.W_OK):
+                raise
+            # A folder that may only be read: nobody writes to it either, so there is no log to see.
+            address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+            db = sqlite3.connect(address, uri=True, check_same_thread=False, isolation_level=None)
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("PRAGMA foreign_keys = ON")
+        return db
+
+    def _create(self) -> None:
         with self.write() as db:
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version > SCHEMA_VERSION:
-                raise LibraryCorrupt(
-                    f"The library was written by a newer version ({version} > {SCHEMA_VERSION}).",
-                    hint="Upgrade: pip install --upgrade understudy",
-                )
-            if version == 0:
+            # Another process may have been first.
+            if db.execute("PRAGMA user_version").fetchone()[0] == 0:
                 for statement in _SCHEMA.split(";\n"):
                     if statement.strip():
                         db.execute(statement)
@@ -87,19 +105,28 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """One transaction: all of it or nothing."""
-        with self._lock:
+        with self._lock, self._explained():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Read with one statement."""
-        with self._lock:
+        with self._lock, self._explained():
             return self._db.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say in the house's words what SQLite says in its own."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise explain(error, self.path) from error
 
     def close(self) -> None:
         """Close the database; the object is of no further use."""
@@ -115,3 +142,30 @@ class Database:
         """Store a named value."""
         with self.write() as db:
             db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+
+def explain(error: sqlite3.Error, path: Path) -> KnowledgeError:
+    """What an error of SQLite means to a user, by its primary result code.
+
+    The codes: https://www.sqlite.org/rescode.html
+    """
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return LibraryBusy(
+            f"Another process keeps the library locked ({path}).",
+            hint="Wait until it has ended, and run the command again.",
+        )
+    if code == sqlite3.SQLITE_FULL:
+        return DiskFull(
+            f"There is no room left for the library in {path.parent}; it is as it was.",
+            hint="Free some space, and run the command again: it goes on where it stopped.",
+        )
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return LibraryReadOnly(
+            f"The library in {path.parent} cannot be written or opened: {error}.",
+            hint="Make the folder yours to write, or use another: --library NAME",
+        )
+    return LibraryCorrupt(
+        f"The library's catalogue is damaged: {error} ({path}).",
+        hint=f"Move the folder {path.parent} aside, and add your documents again.",
+    )

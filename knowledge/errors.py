@@ -9,6 +9,7 @@ KnowledgeError              every error that a user may see; carries a hint: wha
 ├── EmbedderMismatch        the index was built with another embedder; a rebuild is needed
 ├── LibraryBusy             another process is writing to this library
 ├── LibraryCorrupt          the stored index cannot be opened
+├── LibraryReadOnly         the library may not be written, or not even opened
 ├── StoreUnreachable        the vectors are on a server that does not answer
 ├── StoreFailed             the vectors could not be written; what was begun is journalled
 ├── DiskFull                there is no room to write; nothing that was there is lost
@@ -65,6 +66,10 @@ class LibraryBusy(KnowledgeError):
 
 class LibraryCorrupt(KnowledgeError):
     """The stored index is damaged or was written by a newer version."""
+
+
+class LibraryReadOnly(KnowledgeError):
+    """The library's files are not for this user to write."""
 
 
 class StoreUnreachable(KnowledgeError):

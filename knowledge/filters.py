@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
+from fnmatch import translate
 from pathlib import Path
+
+from knowledge.errors import SourceNotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +37,72 @@ def under(source: str, paths: Iterable[str]) -> bool:
     return any(source == path or source.startswith(path.rstrip("/") + "/") for path in paths)
 
 
+def is_url(name: str) -> bool:
+    """Whether a name is that of a page on the web."""
+    return name.lower().startswith(("http://", "https://"))
+
+
 def absolute(name: str) -> str:
-    """A path as the library names it: absolute, links resolved."""
+    """A source as the library names it: a path absolute, links resolved; a URL but its fragment."""
+    if is_url(name):
+        return name.partition("#")[0]
     return str(Path(name).expanduser().resolve())
 
 
 def matches(source: str, name: str) -> bool:
     """Whether a user who types `name` may mean `source`: path, folder, file name, or glob."""
-    return (
-        under(source, [absolute(name)])
-        or Path(source).name == name
-        or fnmatch(source, name)
-        or fnmatch(Path(source).name, name)
-    )
+    return matcher(name)(source)
+
+
+def matcher(name: str) -> Callable[[str], bool]:
+    """`matches` for many sources: where the name leads to is found out once."""
+    path = absolute(name)
+    below = path.rstrip("/") + "/"
+    glob = re.compile(translate(name)).match
+    whole = re.compile(translate(os.path.abspath(name))).match
+
+    def meant(source: str) -> bool:
+        last = source.rstrip("/").rpartition("/")[2]
+        return (
+            source == path
+            or source.startswith(below)
+            or last == name
+            or glob(source) is not None
+            or whole(source) is not None
+            or glob(last) is not None
+        )
+
+    return meant
+
+
+def named(
+    names: Iterable[str], sources: Sequence[str], roots: Sequence[str]
+) -> tuple[set[str], set[str]]:
+    """The sources, and the added paths, that a user who types names wants to take out.
+
+    A path or folder means itself; only what is none means files by that name, or by a glob.
+
+    Raises:
+        SourceNotFound: A name means nothing, or a file's name alone means several.
+    """
+    gone: set[str] = set()
+    lost: set[str] = set()
+    for name in names:
+        # A link that was added goes by its own name, and not by that of what it leads to.
+        paths = [absolute(name)] if is_url(name) else [absolute(name), os.path.abspath(name)]
+        found = {source for source in sources if under(source, paths)}
+        added = {root for root in roots if under(root, paths)}
+        if not found and not added:
+            found = {source for source in sources if matches(source, name)}
+            if len(found) > 1 and not any(mark in name for mark in "*?["):
+                raise SourceNotFound(
+                    f"{len(found)} sources are called {name}.",
+                    hint=f"Name one by its path: agent remove '{min(found)}'",
+                )
+        if not found and not added:
+            raise SourceNotFound(
+                f"The library holds no source {name}.", hint="agent sources lists them."
+            )
+        gone |= found
+        lost |= added | (found & set(roots))
+    return gone, lost

@@ -12,21 +12,19 @@ import os
 import uuid
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knowledge import snapshot
+from knowledge import shelf, upkeep
 from knowledge.catalog import Catalog
 from knowledge.dense import ChromaStore
-from knowledge.errors import SourceNotFound
-from knowledge.filters import Filters, absolute, matches, under
-from knowledge.report import Problem, Progress, SyncReport
+from knowledge.filters import Filters, absolute, is_url, under
+from knowledge.report import LibraryStatus, Problem, Progress, SyncReport
 from knowledge.scan import changed
 from knowledge.search import Found, Searcher
 from knowledge.tags import Tag
-from knowledge.tidy import tidy
 from knowledge.types import Document, SourceInfo
+from knowledge.upkeep import BEFORE_ROLLBACK
 from knowledge.watch import changes
 from knowledge.writer import Writer
 
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
     from knowledge.embed import Embedder
 
 __all__ = [
+    "BEFORE_ROLLBACK",
     "Filters",
     "Found",
     "Library",
@@ -45,73 +44,90 @@ __all__ = [
     "Tag",
 ]
 
-BEFORE_ROLLBACK = "before-rollback"
-"""The tag under which a rollback keeps what it replaces."""
-
-
-@dataclass(frozen=True, slots=True)
-class LibraryStatus:
-    """A library in figures."""
-
-    root: str
-    documents: int
-    sources: int
-    failed: int
-    chunks: int
-    embedded: int
-    """Documents that have vectors."""
-    embedder: str
-    """Whose vectors they are; empty where there are none."""
-    size_bytes: int
-
 
 class Library:
     """One library in one folder."""
 
-    def __init__(self, root: Path, *, embedder: Embedder | None, store: DenseStore) -> None:
-        """For a store of one's own; `open` is the usual way."""
+    def __init__(
+        self,
+        root: Path,
+        *,
+        embedder: Embedder | None,
+        make_store: Callable[[Path], DenseStore],
+        allow_hosts: Sequence[str] = (),
+    ) -> None:
+        """For a store of one's own, made for a folder; `open` is the usual way."""
         self.root = root
+        self._allow_hosts = tuple(allow_hosts)
         self._embedder = embedder
-        self._store = store
-        self._catalog = Catalog(root / "catalog.sqlite")
-        self._snapshots = root / "snapshots"
-        self._searcher = Searcher(self._catalog, self._snapshots, embedder)
+        self._make_store = make_store
         self._writer = Writer(root)
+        self._open_shelf()
 
     @classmethod
-    def open(cls, root: Path, *, embedder: Embedder | None, chroma_url: str = "") -> Library:
+    def open(
+        cls,
+        root: Path,
+        *,
+        embedder: Embedder | None,
+        chroma_url: str = "",
+        allow_hosts: Sequence[str] = (),
+    ) -> Library:
         """Open or create the library in a folder. Quick: no index and no model is loaded.
 
         Args:
             root: The library's own folder, not that of the documents.
             embedder: What makes its vectors; None searches by words only.
             chroma_url: A Chroma server that keeps the vectors; empty keeps them in the folder.
+            allow_hosts: Hosts, `name` or `name:port`, whose pages may be fetched though they lie
+                in an inner network.
 
         Raises:
             LibraryCorrupt: The folder holds something else, or a newer version's library.
         """
-        root.mkdir(parents=True, exist_ok=True)
-        if not chroma_url:
-            return cls(root, embedder=embedder, store=ChromaStore(root / "chroma"))
-        # On a shared server no two libraries may meet, whatever they are called.
-        name = root / "collection"
-        if not name.exists():
-            name.write_text(f"understudy-{uuid.uuid4().hex}", encoding="utf-8")
-        store = ChromaStore(chroma_url, name.read_text(encoding="utf-8"))
-        return cls(root, embedder=embedder, store=store)
+        shelf.prepare(root)
+
+        def make_store(base: Path) -> DenseStore:
+            if not chroma_url:
+                return ChromaStore(base / "chroma")
+            # On a shared server no two libraries may meet, whatever they are called.
+            name = base / "collection"
+            if not name.exists():
+                name.write_text(f"understudy-{uuid.uuid4().hex}", encoding="utf-8")
+            return ChromaStore(chroma_url, name.read_text(encoding="utf-8"))
+
+        return cls(root, embedder=embedder, make_store=make_store, allow_hosts=allow_hosts)
+
+    @staticmethod
+    def exists(root: Path) -> bool:
+        """Whether a folder holds a library."""
+        return shelf.exists(root)
 
     def close(self) -> None:
         """Let go of files."""
         self._searcher.close()
-        self._store.close()
-        self._catalog.close()
+        self._shelf.close()
+
+    def _open_shelf(self) -> None:
+        self._shelf = shelf.Shelf(shelf.current(self.root), self._make_store)
+        self._searcher = Searcher(self._shelf.catalog, self._shelf.snapshots, self._embedder)
+
+    def _fresh(self) -> None:
+        """Follow a rebuild that another process has ended."""
+        if self._shelf.base != shelf.current(self.root):
+            self.close()
+            self._open_shelf()
+
+    @property
+    def _catalog(self) -> Catalog:
+        return self._shelf.catalog
 
     # writing
 
     async def add(
         self, paths: Sequence[str], *, progress: Callable[[Progress], None] | None = None
     ) -> SyncReport:
-        """Add files and folders, and index them. What is there already is synced.
+        """Add files, folders and web pages by URL, and index them. What is there is synced.
 
         Paths that do not exist are among the report's failures; the others are added.
 
@@ -120,12 +136,13 @@ class Library:
             EmbedderMismatch: The vectors are another embedder's.
         """
         scope = [absolute(path) for path in paths]
-        there = [path for path in scope if os.path.lexists(path)]
+        there = [path for path in scope if is_url(path) or os.path.lexists(path)]
         asked = [
             Problem(path, "there is no such file or folder") for path in scope if path not in there
         ]
 
         def work() -> SyncReport:
+            self._fresh()
             # Also what lies in an added folder: named, it counts though it is ignored there.
             self._catalog.sources.change_paths("roots", add=there)
             self._catalog.sources.change_paths(
@@ -143,7 +160,12 @@ class Library:
             LibraryBusy: Another process is writing.
             EmbedderMismatch: The vectors are another embedder's.
         """
-        return await self._writer.run(lambda: self._sync(None, (), progress))
+
+        def work() -> SyncReport:
+            self._fresh()
+            return self._sync(None, (), progress)
+
+        return await self._writer.run(work)
 
     async def watch(self) -> AsyncGenerator[SyncReport, None]:
         """Sync whenever something changes under what was added; gives what each sync did.
@@ -156,12 +178,25 @@ class Library:
                 yield await self.sync()
 
     async def rebuild(self, *, progress: Callable[[Progress], None] | None = None) -> SyncReport:
-        """Read, split and embed every source anew, with the embedder as it is now."""
+        """Read, split and embed every source anew, with the embedder as it is now.
+
+        Questions are answered from the old index until the new one is whole. Tags are not kept.
+
+        Raises:
+            SourceNotFound: A folder that was added is missing: a rebuild would forget what is in
+                it, so nothing is done.
+        """
 
         def work() -> SyncReport:
-            self._catalog.reset()
-            self._store.clear()
-            return self._sync(None, (), progress)
+            self._fresh()
+            new = upkeep.begin_rebuild(self.root, self._shelf, self._make_store)
+            try:
+                report = self._sync(None, (), progress, new)
+            finally:
+                new.close()
+            upkeep.end_rebuild(self.root, self._shelf, new)
+            self._fresh()
+            return report
 
         return await self._writer.run(work)
 
@@ -172,28 +207,12 @@ class Library:
             The sources that were taken out.
 
         Raises:
-            SourceNotFound: A name matches no source; nothing is taken out then.
+            SourceNotFound: A name matches no source, or several; nothing is taken out then.
         """
 
         def work() -> tuple[str, ...]:
-            known = [entry.source for entry in self._catalog.sources.entries()]
-            roots = self._catalog.sources.paths("roots")
-            gone: set[str] = set()
-            for name in names:
-                path = absolute(name)
-                found = {s for s in known if under(s, [path]) or matches(s, name)}
-                if not found and path not in roots:
-                    raise SourceNotFound(
-                        f"The library holds no source {name}.", hint="agent sources lists them."
-                    )
-                gone |= found
-                lost = [root for root in roots if under(root, [path])]
-                self._catalog.sources.change_paths("roots", drop=lost)
-                roots = [root for root in roots if root not in lost]
-            stay_out = [source for source in gone if under(source, roots)]
-            self._catalog.sources.change_paths("excluded", add=stay_out)
-            self._sync(sorted(gone), (), None)
-            return tuple(sorted(gone))
+            self._fresh()
+            return upkeep.remove(self._shelf, names)
 
         return await self._writer.run(work)
 
@@ -213,13 +232,7 @@ class Library:
         Raises:
             SourceNotFound: There is no such tag.
         """
-
-        def work() -> None:
-            self._known_tag(name)
-            self._catalog.tags.drop(name)
-            tidy(self._catalog, self._store, self._snapshots)
-
-        await self._writer.run(work)
+        await self._writer.run(lambda: upkeep.untag(self._shelf, name))
 
     async def roll_back(self, name: str) -> None:
         """Answer from the library as it was when it was tagged, until the next sync.
@@ -229,37 +242,25 @@ class Library:
         Raises:
             SourceNotFound: There is no such tag.
         """
-
-        def work() -> None:
-            self._known_tag(name)
-            if name != BEFORE_ROLLBACK:
-                self._catalog.tags.put(BEFORE_ROLLBACK)
-            live = self._catalog.tags.documents(name)
-            picture = snapshot.build(self._catalog, self._store, self._snapshots, live)
-            self._catalog.tags.restore(name, picture)
-            tidy(self._catalog, self._store, self._snapshots)
-
-        await self._writer.run(work)
-
-    def _known_tag(self, name: str) -> None:
-        if name not in {tag.name for tag in self._catalog.tags.all()}:
-            raise SourceNotFound(
-                f"The library has no tag {name}.", hint="agent library list shows its tags."
-            )
+        await self._writer.run(lambda: upkeep.roll_back(self._shelf, name))
 
     def _sync(
         self,
         scope: Sequence[str] | None,
         asked: Sequence[Problem],
         progress: Callable[[Progress], None] | None,
+        target: shelf.Shelf | None = None,
     ) -> SyncReport:
+        from knowledge.guard import Policy
         from knowledge.sync import Synchronizer
 
+        target = target or self._shelf
         worker = Synchronizer(
-            self._catalog,
-            self._store,
+            target.catalog,
+            target.store,
             self._embedder,
-            self._snapshots,
+            target.snapshots,
+            Policy(allow=self._allow_hosts),
             progress or (lambda _: None),
             self._writer.stop.is_set,
         )
@@ -273,6 +274,7 @@ class Library:
         Raises:
             EmbedderMismatch: The stored vectors are another embedder's.
         """
+        self._fresh()
         return await asyncio.to_thread(self._searcher.search, query, limit, filters)
 
     async def document(self, document_id: str) -> Document:
@@ -281,10 +283,12 @@ class Library:
         Raises:
             SourceNotFound: There is none of that id.
         """
+        self._fresh()
         return await asyncio.to_thread(self._catalog.documents.get, document_id)
 
     async def sources(self) -> tuple[SourceInfo, ...]:
         """Every source and how it stands, sorted by name."""
+        self._fresh()
         found = await asyncio.to_thread(self._catalog.sources.infos)
         return tuple(
             SourceInfo(
@@ -297,6 +301,7 @@ class Library:
 
     async def stale(self, source: str) -> bool:
         """Whether a source has changed, or gone, since it was indexed."""
+        self._fresh()
         return await asyncio.to_thread(self._stale, source)
 
     def _stale(self, source: str) -> bool:
@@ -305,6 +310,7 @@ class Library:
 
     async def status(self) -> LibraryStatus:
         """The library in figures."""
+        self._fresh()
         return await asyncio.to_thread(self._status)
 
     def _status(self) -> LibraryStatus:

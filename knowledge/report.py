@@ -45,3 +45,19 @@ class SyncReport:
     seconds: float = 0.0
     note: str = ""
     """What the user should know about the whole (searched by words only, and why)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryStatus:
+    """A library in figures."""
+
+    root: str
+    documents: int
+    sources: int
+    failed: int
+    chunks: int
+    embedded: int
+    """Documents that have vectors."""
+    embedder: str
+    """Whose vectors they are; empty where there are none."""
+    size_bytes: int

@@ -27,6 +27,9 @@ CANDIDATES = 100
 SAME = 0.9
 """Two chunks whose sets of words overlap by this Jaccard index say the same."""
 
+_FEW = 4
+"""Of fewer chunks than one in so many, the vectors are copied and the others never read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -44,6 +47,7 @@ def rank(
     vector: NDArray[np.float32] | None,
     limit: int,
     allowed: Callable[[str], bool] | None = None,
+    dense_share: float = DENSE_SHARE,
 ) -> list[Hit]:
     """The best chunks for a query, best first, ties in row order.
 
@@ -53,38 +57,58 @@ def rank(
         vector: The query's unit vector, shape (d,); None searches by words only.
         limit: The most hits wanted.
         allowed: Whether a document, by id, may be found; None allows all.
+        dense_share: Weight of the dense score, from 0 to 1.
     """
     import numpy as np
 
-    n = len(snapshot.rows)
-    if not n or limit < 1:
+    if not len(snapshot.rows) or limit < 1:
         return []
-    words = snapshot.words.scores(query) if snapshot.words else np.zeros(n, dtype=np.float32)
-    near = None
-    if vector is not None and snapshot.vectors is not None:
-        near = np.asarray(snapshot.vectors @ vector, dtype=np.float32)
-    open_rows = np.ones(n, dtype=bool)
+    rows: NDArray[np.int64] | None = None
     if allowed is not None:
-        open_rows = np.array([allowed(doc) for doc in snapshot.documents])[snapshot.owners]
+        documents = np.fromiter(map(allowed, snapshot.documents), bool, len(snapshot.documents))
+        rows = np.flatnonzero(documents[snapshot.owners])
+    words, near = _scores(snapshot, query, vector, rows)
     depth = max(CANDIDATES, limit)
-    chosen = _top(np.where(open_rows, words, 0), depth, floor=0.0)
+    chosen = _top(words, depth, floor=0.0)
     if near is not None:
-        chosen = np.union1d(chosen, _top(np.where(open_rows, near, -2), depth, floor=-2.0))
+        chosen = np.union1d(chosen, _top(near, depth))
     if not len(chosen):
         return []
     fused = _spread(words[chosen], floor=0.0)
     if near is not None:
-        fused = DENSE_SHARE * _spread(near[chosen]) + (1 - DENSE_SHARE) * fused
+        fused = dense_share * _spread(near[chosen]) + (1 - dense_share) * fused
     order = np.argsort(-fused, kind="stable")[:limit]
     return [
         Hit(
-            int(snapshot.rows[i]),
+            int(snapshot.rows[i if rows is None else rows[i]]),
             float(score),
             None if near is None else float(near[i]),
             float(words[i]) if words[i] > 0 else None,
         )
         for i, score in zip(chosen[order], fused[order], strict=True)
     ]
+
+
+def _scores(
+    snapshot: Snapshot,
+    query: str,
+    vector: NDArray[np.float32] | None,
+    rows: NDArray[np.int64] | None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """The BM25 score and, where there are vectors, the cosine of the chunks at some positions."""
+    import numpy as np
+
+    n = len(snapshot.rows)
+    words = snapshot.words.scores(query) if snapshot.words else np.zeros(n, dtype=np.float32)
+    if rows is not None:
+        words = words[rows]
+    if vector is None or snapshot.vectors is None:
+        return words, None
+    if rows is None:
+        return words, np.asarray(snapshot.vectors @ vector, dtype=np.float32)
+    if len(rows) < n // _FEW:
+        return words, np.asarray(snapshot.vectors[rows] @ vector, dtype=np.float32)
+    return words, np.asarray(snapshot.vectors @ vector, dtype=np.float32)[rows]
 
 
 def distinct(passages: Iterable[Passage], limit: int) -> tuple[Passage, ...]:
@@ -111,15 +135,18 @@ def passage(found: ChunkRow, hit: Hit) -> Passage:
     )  # fmt: skip
 
 
-def _top(scores: NDArray[np.float32], depth: int, floor: float) -> NDArray[np.int64]:
-    """Positions of the `depth` highest scores above a floor, ascending by position."""
+def _top(scores: NDArray[np.float32], depth: int, floor: float | None = None) -> NDArray[np.int64]:
+    """Positions of the `depth` highest scores, all above the floor, ascending by position."""
     import numpy as np
 
-    above = np.flatnonzero(scores > floor)
-    if len(above) > depth:
-        # A stable sort, so that equal scores are cut in row order and not by chance.
-        above = above[np.argsort(-scores[above], kind="stable")[:depth]]
-    return np.sort(above)
+    above = np.arange(len(scores)) if floor is None else np.flatnonzero(scores > floor)
+    if len(above) <= depth:
+        return above
+    found = scores[above]
+    last = np.partition(found, -depth)[-depth]
+    # Of scores that equal the last to be taken, the first in row order: not left to chance.
+    kept = np.concatenate((above[found > last], above[found == last]))[:depth]
+    return np.sort(kept)
 
 
 def _spread(scores: NDArray[np.float32], floor: float | None = None) -> NDArray[np.float32]:

@@ -10,13 +10,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from knowledge.filters import under
+from knowledge.filters import is_url, under
 from knowledge.report import Problem
 from knowledge.sources import Entry
 
 RACY_NS = 2_000_000_000
 """A file changed this shortly before it was read may change again within the same time stamp of
 the file system, so its time stamp proves nothing (git calls this racily clean)."""
+
+
+WANTS_OCR = "needs OCR"
+"""In the reason of a source that can be read once tesseract is on the machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,8 @@ class Plan:
     """Files whose content must be looked at, each with the root that led to it."""
     same: tuple[str, ...]
     """Sources whose size and time stamp say that they have not changed."""
+    pages: tuple[str, ...]
+    """URLs whose pages must be fetched to know."""
     gone: tuple[str, ...]
     """Sources of these roots that are no longer there."""
     skipped: Mapping[str, int]
@@ -49,16 +55,21 @@ def scan(
         excluded: Sources that the user took out and that stay out.
         scope: Only what lies under these paths is looked at, or called gone; None: everything.
     """
+    from knowledge.read import ocr
     from knowledge.read.walk import walk
 
     out = set(excluded)
+    urls = [root for root in roots if is_url(root) and root not in out]
+    pages = [url for url in urls if scope is None or url in scope]
     look: list[tuple[Path, str]] = []
     same: list[str] = []
     skipped: Counter[str] = Counter()
     problems: list[Problem] = []
-    present: set[str] = set()
+    present: set[str] = set(urls)
     kept: set[str] = set()
     for root in roots:
+        if is_url(root):
+            continue
         for start in _starts(root, scope):
             if not os.path.lexists(start):
                 if (lost := _lost(start, root, known)) is not None:
@@ -74,11 +85,20 @@ def scan(
                 source = str(path)
                 if source in present or source in out:
                     continue
+                if not _sayable(source):
+                    shown = os.fsencode(source).decode("utf-8", "replace")
+                    problems.append(Problem(shown, "its name is not UTF-8: rename it"))
+                    continue
                 present.add(source)
-                if _unchanged(path, known.get(source)):
-                    same.append(source)
-                else:
+                entry = known.get(source)
+                if entry is None or not _unchanged(path, entry):
                     look.append((path, root))
+                elif entry.document_id:
+                    same.append(source)
+                elif WANTS_OCR in entry.reason and ocr.available():
+                    look.append((path, root))
+                else:
+                    problems.append(Problem(source, entry.reason))
     gone = [
         source
         for source in known
@@ -86,7 +106,15 @@ def scan(
         and (scope is None or under(source, scope))
         and not under(source, kept)
     ]
-    return Plan(tuple(look), tuple(same), tuple(gone), dict(skipped), tuple(problems))
+    return Plan(tuple(look), tuple(same), tuple(pages), tuple(gone), dict(skipped), tuple(problems))
+
+
+def _sayable(source: str) -> bool:
+    try:
+        source.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _starts(root: str, scope: Sequence[str] | None) -> list[str]:
@@ -109,23 +137,28 @@ def _lost(start: str, root: str, known: Mapping[str, Entry]) -> Problem | None:
 
 
 def _unchanged(path: Path, entry: Entry | None) -> bool:
-    """Whether size and time stamp alone prove that a file is as it was."""
-    if entry is None or entry.document_id is None:
+    """Whether size and time stamps alone prove that a file is as it was when it was read."""
+    if entry is None or not entry.digest:
         return False
     try:
         stat = path.stat()
     except OSError:
         return False
+    newest = max(stat.st_mtime_ns, stat.st_ctime_ns)
     return (
         stat.st_size == entry.size
         and stat.st_mtime_ns == entry.mtime_ns
-        and stat.st_mtime_ns < entry.indexed_at * 1e9 - RACY_NS
+        and stat.st_ctime_ns == entry.ctime_ns
+        and newest < entry.indexed_at * 1e9 - RACY_NS
     )
 
 
 def changed(path: Path, entry: Entry) -> bool:
-    """Whether a file is no longer what was indexed; read only where its stamp proves nothing."""
-    if _unchanged(path, entry):
+    """Whether a file is no longer what was indexed; read only where its stamp proves nothing.
+
+    A page of the web is not asked: that would be slow, and tell its host what is being read.
+    """
+    if is_url(entry.source) or _unchanged(path, entry):
         return False
     try:
         if path.stat().st_size != entry.size:
@@ -145,6 +178,25 @@ def entry_for(path: Path, root: str, stat: os.stat_result, **known: str | None) 
         reason=known.get("reason") or "",
         size=stat.st_size,
         mtime_ns=stat.st_mtime_ns,
+        ctime_ns=stat.st_ctime_ns,
         digest=known.get("digest") or "",
         indexed_at=time.time(),
+    )
+
+
+def page_entry(
+    url: str, *, document_id: str | None = None, data: bytes = b"", reason: str = ""
+) -> Entry:
+    """A page of the web as it is now."""
+    now = time.time()
+    return Entry(
+        source=url,
+        root=url,
+        document_id=document_id,
+        reason=reason,
+        size=len(data),
+        mtime_ns=int(now * 1e9),
+        ctime_ns=0,
+        digest=hashlib.sha256(data).hexdigest() if data else "",
+        indexed_at=now,
     )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 
 _SPARE = 3
 """Hits looked at for each passage wanted, so that repetition can be dropped."""
+_MOST = 1000
+"""Hits looked at in the end, where nearly all repeat each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,27 @@ class Searcher:
         if picture is None or not len(picture.rows):
             return Found((), "empty")
         vector, note = self._embed(query, picture)
-        allowed = self._allowed(filters) if filters else None
-        hits = retrieve.rank(picture, query, vector, limit * _SPARE, allowed)
-        rows = self._catalog.documents.chunk_rows([hit.row for hit in hits])
-        passages = (retrieve.passage(rows[hit.row], hit) for hit in hits if hit.row in rows)
+        allowed = self._catalog.sources.documents_of(filters).__contains__ if filters else None
         how: Literal["hybrid", "lexical"] = "lexical" if vector is None else "hybrid"
-        return Found(retrieve.distinct(passages, limit), how, note)
+        wanted = limit * _SPARE
+        while True:
+            hits = retrieve.rank(picture, query, vector, wanted, allowed)
+            rows = self._catalog.documents.chunk_rows([hit.row for hit in hits])
+            found = [retrieve.passage(rows[hit.row], hit) for hit in hits if hit.row in rows]
+            passages = retrieve.distinct(found, limit)
+            # Where many repeat each other, those behind them are looked at too.
+            if len(passages) == limit or len(hits) < wanted or wanted > _MOST:
+                break
+            wanted *= 4
+        if filters is not None:
+            passages = tuple(self._from_allowed(passage, filters) for passage in passages)
+        return Found(passages, how, note)
+
+    def _from_allowed(self, passage: Passage, filters: Filters) -> Passage:
+        """The passage, named by a source that was asked for, where its text has several."""
+        sources = self._catalog.sources.of(passage.document_id)
+        allowed = (s for s, kind, changed in sources if filters.allow(s, kind, changed))
+        return replace(passage, source=next(allowed, passage.source))
 
     def _picture(self) -> snapshot.Snapshot | None:
         with self._lock:
@@ -95,14 +111,6 @@ class Searcher:
             return self._embedder.embed([query])[0], ""
         except EmbedderUnavailable as error:
             return None, f"Searched by words only: {error} {error.hint}".strip()
-
-    def _allowed(self, filters: Filters) -> Callable[[str], bool]:
-        wanted = {
-            document_id
-            for source, document_id, kind, changed in self._catalog.sources.kinds()
-            if filters.allow(source, kind, changed)
-        }
-        return wanted.__contains__
 
 
 def mismatch(stored: str, wanted: str) -> EmbedderMismatch:

@@ -10,6 +10,7 @@ costs it nothing.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from contextlib import suppress
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from knowledge.dense import DenseStore
 
 _CURRENT = "snapshot"
+_PREFIX = "picture-"
 _TRIES = 5
 _COPY = 10_000
 """Vectors copied at a time, so that a large library is never in memory at once."""
@@ -65,7 +67,7 @@ def build(catalog: Catalog, store: DenseStore, folder: Path, live: set[str]) -> 
     number = {doc: i for i, doc in enumerate(documents)}
     owners = np.array([number[doc] for _, doc, _ in chunks], dtype=np.int32)
     # A name never used before: who keeps a picture open knows by its name whether it is current.
-    new = Path(tempfile.mkdtemp(prefix="", dir=folder))
+    new = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=folder))
     try:
         np.save(new / "rows.npy", rows)
         np.save(new / "owners.npy", owners)
@@ -78,6 +80,9 @@ def build(catalog: Catalog, store: DenseStore, folder: Path, live: set[str]) -> 
             _write_vectors(ids, rows, embedded[owners], before, store, new / "vectors.npy")
         earlier = folder / catalog.meta(_CURRENT) if before is not None else None
         lexical.build(rows.tolist(), catalog.documents.indexed_texts, new, earlier)
+        for file in new.iterdir():
+            with file.open("rb") as written:
+                os.fsync(written.fileno())
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise
@@ -92,8 +97,9 @@ def open_current(catalog: Catalog, folder: Path) -> Snapshot | None:
         if not (name := catalog.meta(_CURRENT)):
             return None
         here = folder / name
-        # A sync may publish and clear away between our reading the name and opening the files.
-        with suppress(FileNotFoundError):
+        # A sync may publish and clear away between our reading the name and opening the files. A
+        # damaged picture is as good as lost: the next sync builds another.
+        with suppress(OSError, ValueError, KeyError):
             vectors = here / "vectors.npy"
             return Snapshot(
                 np.load(here / "rows.npy"),
@@ -106,15 +112,10 @@ def open_current(catalog: Catalog, folder: Path) -> Snapshot | None:
     return None
 
 
-def current_name(catalog: Catalog) -> str:
-    """Which picture is published; changes with every sync that changed something."""
-    return catalog.meta(_CURRENT)
-
-
 def clear_others(catalog: Catalog, folder: Path) -> None:
     """Delete pictures that nothing points to. Who has one open keeps it (POSIX)."""
     keep = catalog.meta(_CURRENT)
-    for other in folder.iterdir():
+    for other in folder.glob(f"{_PREFIX}*"):
         if other.name != keep:
             shutil.rmtree(other, ignore_errors=True)
 

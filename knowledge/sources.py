@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Literal
 
+from knowledge.filters import absolute, matcher
+
 if TYPE_CHECKING:
     from knowledge.database import Database
+    from knowledge.filters import Filters
+
+_MOST_NAMES = 100
+"""Names that are put into one statement: SQLite bounds its depth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +29,8 @@ class Entry:
     reason: str
     size: int
     mtime_ns: int
+    ctime_ns: int
+    """When the file system last saw it change: no program can set this back."""
     digest: str
     """SHA-256 of the file's bytes, hex; empty where it was not read."""
     indexed_at: float
@@ -62,11 +71,45 @@ class Sources:
         """Sources that a sync has read and that do not count yet, sorted by name."""
         return [Entry(*row) for row in self._db.rows("SELECT * FROM staged ORDER BY source")]
 
-    def kinds(self) -> list[tuple[str, str, str, float]]:
-        """Source, document id, kind and time of last change (Unix) of all that could be read."""
+    def documents_of(self, filters: Filters) -> set[str]:
+        """The ids of the documents of which at least one source is asked for.
+
+        SQLite leaves few sources, a path or folder by its index; which are meant is said by
+        `filters.matches`.
+        """
+        where, values = ["document_id IS NOT NULL"], list[str | float]()
+        if filters.since is not None:
+            where.append("mtime_ns / 1e9 >= ?")
+            values.append(filters.since)
+        if 0 < len(filters.sources) <= _MOST_NAMES:
+            perhaps = [test for name in filters.sources for test in _perhaps_meant(name)]
+            where.append("(" + " OR ".join(sql for sql, _ in perhaps) + ")")
+            values += (value for _, some in perhaps for value in some)
+        rows = self._db.rows(
+            f"SELECT document_id, source FROM sources WHERE {' AND '.join(where)}", values
+        )
+        tests = [matcher(name) for name in filters.sources]
+        found = {
+            document_id
+            for document_id, source in rows
+            if not tests or any(test(source) for test in tests)
+        }
+        if filters.kinds:
+            marks = ",".join("?" * len(filters.kinds))
+            found.intersection_update(
+                document_id
+                for (document_id,) in self._db.rows(
+                    f"SELECT id FROM documents WHERE kind IN ({marks})", filters.kinds
+                )
+            )
+        return found
+
+    def of(self, document_id: str) -> list[tuple[str, str, float]]:
+        """Name, kind and time of last change (Unix) of a document's sources, sorted by name."""
         return self._db.rows(
-            "SELECT source, document_id, kind, mtime_ns / 1e9 FROM sources"
-            " JOIN documents ON id = document_id"
+            "SELECT source, kind, mtime_ns / 1e9 FROM sources JOIN documents ON id = document_id"
+            " WHERE document_id = ? ORDER BY source",
+            (document_id,),
         )
 
     def infos(self) -> list[tuple[Entry, str, str, int]]:
@@ -82,6 +125,18 @@ class Sources:
         """Note sources as they are now; `settle` makes them count."""
         with self._db.write() as db:
             stage_into(db, entries)
+
+    def forget(
+        self, gone: Iterable[str], *, roots: Iterable[str], exclude: Iterable[str], snapshot: str
+    ) -> None:
+        """Take sources out, and keep them out, with a picture of what is left: all at once."""
+        gone = list(gone)
+        with self._db.write() as db:
+            for table in ("sources", "staged"):
+                db.executemany(f"DELETE FROM {table} WHERE source = ?", [(s,) for s in gone])
+            db.executemany("DELETE FROM roots WHERE path = ?", [(root,) for root in roots])
+            db.executemany("INSERT OR IGNORE INTO excluded VALUES (?)", [(s,) for s in exclude])
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('snapshot', ?)", (snapshot,))
 
     def settle(self, gone: Iterable[str], snapshot: str) -> None:
         """End a sync: staged sources count, those gone are forgotten, a new picture is current.
@@ -100,6 +155,25 @@ class Sources:
 def stage_into(db: sqlite3.Connection, entries: Iterable[Entry]) -> None:
     """Stage sources within a transaction that is under way."""
     db.executemany(
-        "INSERT OR REPLACE INTO staged VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO staged VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [astuple(entry) for entry in entries],
     )
+
+
+def _perhaps_meant(name: str) -> list[tuple[str, tuple[str, ...]]]:
+    """Conditions of which one holds for every source that a name means, and for few others."""
+    path = absolute(name)
+    below = path.rstrip("/")
+    # SQLite knows sets of letters, too, but not quite the same.
+    glob = name.partition("[")[0] + "*" if "[" in name else name
+    found: list[tuple[str, tuple[str, ...]]] = [
+        ("source IN (?, ?, ?)", (path, name, os.path.abspath(name))),
+        # "0" is the character after "/".
+        ("source >= ? AND source < ?", (below + "/", below + "0")),
+    ]
+    if any(mark in name for mark in "*?["):
+        found.append(("source GLOB ? OR source GLOB ?", (glob, os.path.abspath(glob))))
+    if "/" not in name or "[" in name:
+        # A file's name alone: no index helps, all sources are looked at.
+        found.append(("rtrim(source, '/') GLOB ?", ("*/" + glob,)))
+    return found

@@ -12,17 +12,17 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from stat import S_ISREG
 from typing import TYPE_CHECKING
 
 from knowledge import snapshot
 from knowledge.documents import heading
-from knowledge.errors import EmbedderMismatch, EmbedderUnavailable, ReadError
-from knowledge.read import MAX_BYTES, read_bytes
+from knowledge.errors import EmbedderMismatch, EmbedderUnavailable, GuardError, ReadError
+from knowledge.read import HEAD, check_size, read_bytes
 from knowledge.report import Problem, Progress, SyncReport
-from knowledge.scan import Plan, entry_for, scan
+from knowledge.scan import Plan, entry_for, page_entry, scan
 from knowledge.search import mismatch
 from knowledge.split import estimate_tokens, split
 from knowledge.tidy import take_back_vectors, tidy
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from knowledge.catalog import Catalog
     from knowledge.dense import DenseStore
     from knowledge.embed import Embedder
+    from knowledge.guard import Policy
     from knowledge.sources import Entry
     from knowledge.types import Chunk, Document
 
@@ -46,6 +47,8 @@ class Synchronizer:
     store: DenseStore
     embedder: Embedder | None
     snapshots: Path
+    policy: Policy
+    """What of the web may be fetched."""
     progress: Callable[[Progress], None] = field(default=lambda _: None)
     cancelled: Callable[[], bool] = field(default=lambda: False)
     _counts: dict[str, int] = field(init=False, default_factory=dict)
@@ -109,6 +112,9 @@ class Synchronizer:
             self._note = f"Indexed by words only: {error} {error.hint}".strip()
             self.embedder = None
             return
+        *_, embedded = self.catalog.documents.counts()
+        if not embedded:
+            return
         place = self.catalog.meta("store", self.store.place)
         if place != self.store.place:
             raise EmbedderMismatch(
@@ -116,11 +122,9 @@ class Synchronizer:
                 f" {_where(self.store.place)}.",
                 hint="agent sync --rebuild makes them anew there, or change chroma_url back.",
             )
-        self.catalog.set_meta("store", place)
         stored = self.catalog.meta("embedder")
-        if stored and stored != self.embedder.name:
+        if stored != self.embedder.name:
             raise mismatch(stored, self.embedder.name)
-        self.catalog.set_meta("embedder", self.embedder.name)
 
     def _read_all(
         self, plan: Plan, known: Mapping[str, Entry], before: Mapping[str, Entry]
@@ -128,7 +132,7 @@ class Synchronizer:
         twins = {
             twin_key(entry): entry.document_id for entry in known.values() if entry.document_id
         }
-        self._total = len(plan.look)
+        self._total = len(plan.look) + len(plan.pages)
         for path, root in plan.look:
             self._check()
             self.progress(Progress("read", self._done, self._total, str(path)))
@@ -136,10 +140,18 @@ class Synchronizer:
                 self._take(path, root, known.get(str(path)), twins, str(path) in before)
             except ReadError as error:
                 self._fail(path, root, str(error))
-            self._done += 1
-            if sum(len(chunks) for _, chunks, _ in self._queue) >= BATCH_CHUNKS:
-                self._flush()
+            self._step()
+        for url in plan.pages:
+            self._check()
+            self.progress(Progress("read", self._done, self._total, url))
+            self._take_page(url, known.get(url), url in before)
+            self._step()
         self._flush()
+
+    def _step(self) -> None:
+        self._done += 1
+        if sum(len(chunks) for _, chunks, _ in self._queue) >= BATCH_CHUNKS:
+            self._flush()
 
     def _take(
         self,
@@ -166,12 +178,46 @@ class Synchronizer:
                 [entry_for(path, root, stat, document_id=twin, digest=digest)]
             )
             return
-        document = read_bytes(data, path.name)
+        try:
+            document = read_bytes(data, path.name)
+        except ReadError as error:
+            self._failed.append(Problem(str(path), str(error)))
+            # With its digest: what these bytes cannot be read as is known until they change.
+            refused = entry_for(path, root, stat, reason=str(error), digest=digest)
+            self.catalog.sources.stage([refused])
+            return
         self._counts["changed" if was_there else "added"] += 1
-        reason = "; ".join(document.notes)
-        if reason:
-            self._warned.append(Problem(str(path), reason))
-        entry = entry_for(path, root, stat, document_id=document.id, digest=digest, reason=reason)
+        entry = entry_for(path, root, stat, document_id=document.id, digest=digest)
+        self._keep(document, entry)
+
+    def _take_page(self, url: str, known: Entry | None, was_there: bool) -> None:
+        """Fetch one page; one that cannot be had just now stays as it was."""
+        from knowledge.guard import fetch
+        from knowledge.read.page import read_page
+
+        try:
+            fetched = fetch(url, policy=self.policy, cancelled=self.cancelled)
+            document = read_page(fetched)
+        except (GuardError, ReadError) as error:
+            reason = f"{error} {error.hint}".strip()
+            if known is None or not known.document_id:
+                self._failed.append(Problem(url, reason))
+                self.catalog.sources.stage([page_entry(url, reason=reason)])
+            else:
+                self._warned.append(Problem(url, f"kept as it was: {reason}"))
+                self._counts["unchanged"] += 1
+            return
+        if known is not None and known.document_id == document.id:
+            self._counts["unchanged"] += 1
+            return
+        self._counts["changed" if was_there else "added"] += 1
+        self._keep(document, page_entry(url, document_id=document.id, data=fetched.data))
+
+    def _keep(self, document: Document, entry: Entry) -> None:
+        """Queue a document to be stored, or only note its source where it is stored already."""
+        if document.notes:
+            entry = replace(entry, reason="; ".join(document.notes))
+            self._warned.append(Problem(entry.source, entry.reason))
         queued = next((e for d, _, e in self._queue if d.id == document.id), None)
         if queued is not None:
             queued.append(entry)
@@ -210,6 +256,8 @@ class Synchronizer:
     def _put_vectors(self, sizes: list[tuple[str, int]], texts: list[str]) -> None:
         if self.embedder is None:
             return
+        self.catalog.set_meta("store", self.store.place)
+        self.catalog.set_meta("embedder", self.embedder.name)
         self.catalog.documents.begin_vectors(sizes)
         vectors = self.embedder.embed(
             texts,
@@ -284,12 +332,10 @@ def _load(path: Path) -> tuple[bytes, os.stat_result]:
             before = path.stat()
             if not S_ISREG(before.st_mode):
                 raise ReadError("it is no regular file")
-            if before.st_size > MAX_BYTES:
-                raise ReadError(
-                    f"the file is too large: {before.st_size / 1e6:.0f} MB"
-                    f" (at most {MAX_BYTES / 1e6:.0f} MB)"
-                )
-            data = path.read_bytes()
+            with path.open("rb") as file:
+                head = file.read(HEAD)
+                check_size(before.st_size, path.name, head)
+                data = head + file.read()
             after = path.stat()
             if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
                 return data, after

@@ -57,7 +57,7 @@ class Tags:
 
     def restore(self, name: str, snapshot: str) -> None:
         """Make a tag's sources those that count, with a picture of them: all at once."""
-        columns = "source, root, document_id, reason, size, mtime_ns, digest, indexed_at"
+        columns = "source, root, document_id, reason, size, mtime_ns, ctime_ns, digest, indexed_at"
         with self._db.write() as db:
             db.execute("DELETE FROM sources")
             db.execute("DELETE FROM staged")

@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Literal
 
-Kind = Literal["markdown", "text", "html", "pdf", "docx", "code"]
+Kind = Literal[
+    "markdown", "text", "rst", "html", "pdf", "docx", "pptx", "xlsx", "csv", "epub", "notebook",
+    "email", "json", "image", "code",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import io
 import re
-import zipfile
 from collections.abc import Iterator
 from typing import Any
 
 from knowledge.errors import ReadError
 from knowledge.read.outline import Heading, sections_of
-from knowledge.read.text import TEXT_LIMIT, tidy, too_large
+from knowledge.read.package import check_package
+from knowledge.read.text import tidy
 from knowledge.types import Document
 
-UNPACKED_LIMIT = 8 * TEXT_LIMIT
-"""Bytes of all parts unpacked, pictures too: a ZIP file can hold a thousand times its size."""
-_MEMBERS_LIMIT = 20_000
 _DEPTH_LIMIT = 100
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _SKIPPED = {
@@ -31,7 +28,7 @@ def read_docx(data: bytes, name: str) -> Document:
     Raises:
         ReadError: It is damaged, encrypted, no Word file, or unpacks to too much.
     """
-    _check(data)
+    check_package(data, "Word file", old=".doc")
     from docx import Document as open_docx
 
     try:
@@ -51,27 +48,6 @@ def read_docx(data: bytes, name: str) -> Document:
     if not title:
         title = writer.title or next((h.title for h in writer.headings if h.level == 1), "")
     return Document(text, "docx", title=title, sections=sections_of(text, writer.headings))
-
-
-def _check(data: bytes) -> None:
-    """Refuse what is no Word file, and what would unpack to more than memory should hold."""
-    if data.startswith(b"\xd0\xcf\x11\xe0"):
-        raise ReadError("it is an encrypted Word file, or one of the old .doc format")
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = archive.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OSError):
-        raise ReadError("the Word file is damaged or cut off", hint="Get it again.") from None
-    unpacked = sum(member.file_size for member in members)
-    largest = max((m.file_size for m in members if m.filename.endswith(".xml")), default=0)
-    if largest > TEXT_LIMIT:
-        raise too_large(largest, TEXT_LIMIT)
-    if unpacked > UNPACKED_LIMIT:
-        raise too_large(unpacked, UNPACKED_LIMIT)
-    if len(members) > _MEMBERS_LIMIT:
-        raise ReadError(f"it holds {len(members)} parts, too many for a Word file")
-    if any(member.flag_bits & 0x1 for member in members):
-        raise ReadError("the Word file is encrypted", hint="Save a copy without the password.")
 
 
 class _Writer:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 from knowledge.errors import ReadError
-from knowledge.read.kinds import kind_of_content, kind_of_name
-from knowledge.read.text import read_text, too_large
+from knowledge.read.kinds import LARGE, FileKind, kind_of_content, kind_of_name
+from knowledge.read.text import TEXT_LIMIT, read_text, too_large
 from knowledge.types import Document, Kind
 
 MAX_BYTES = 256 * 1024 * 1024
 """The largest file that is read at all: a PDF of pictures may be large, its text is not."""
+HEAD = 1024
+"""Bytes from which `check_size` can tell what a file is."""
+_BY_CONTENT: frozenset[Kind] = frozenset({"pdf", "docx", "pptx", "xlsx", "epub"})
+"""Kinds that the bytes show so plainly that the name is not asked."""
 
 
 def read_path(path: Path) -> Document:
@@ -28,9 +33,10 @@ def read_path(path: Path) -> Document:
             raise ReadError("it is a folder")
         if not stat.S_ISREG(info.st_mode):
             raise ReadError("it is not a regular file")
-        if info.st_size > MAX_BYTES:
-            raise too_large(info.st_size, MAX_BYTES)
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+            check_size(info.st_size, path.name, head)
+            data = head + file.read()
     except FileNotFoundError:
         raise ReadError("it does not exist") from None
     except PermissionError:
@@ -38,6 +44,25 @@ def read_path(path: Path) -> Document:
     except OSError as error:
         raise ReadError(f"it cannot be opened: {error.strerror or error}") from None
     return read_bytes(data, path.name)
+
+
+def check_size(size: int, name: str, head: bytes) -> None:
+    """Refuse a file that is too large for its kind, before it is read.
+
+    Args:
+        size: Of the file, in bytes.
+        name: The file's name.
+        head: Its first bytes, `HEAD` of them where it has so many.
+
+    Raises:
+        ReadError: With its size, the limit and what to do.
+    """
+    named = kind_of_name(name)
+    # An archive shows what it holds only at its end.
+    shown = head.startswith(b"PK\x03\x04") or _kind(named, kind_of_content(head)) in LARGE
+    limit = MAX_BYTES if shown else TEXT_LIMIT
+    if size > limit:
+        raise too_large(size, limit)
 
 
 def read_bytes(data: bytes, name: str) -> Document:
@@ -53,32 +78,20 @@ def read_bytes(data: bytes, name: str) -> Document:
         raise ReadError("the file is empty")
     if len(data) > MAX_BYTES:
         raise too_large(len(data), MAX_BYTES)
-    named, shown = kind_of_name(name), kind_of_content(data)
-    if shown and (named is None or shown.kind in ("pdf", "docx")):
-        return _reader(shown.kind)(data, name)
-    return _reader(named.kind if named else "text")(data, name)
+    return _reader(_kind(kind_of_name(name), kind_of_content(data)))(data, name)
+
+
+def _kind(named: FileKind | None, shown: FileKind | None) -> Kind:
+    if shown and (named is None or shown.kind in _BY_CONTENT):
+        return shown.kind
+    return named.kind if named else "text"
 
 
 def _reader(kind: Kind) -> Callable[[bytes, str], Document]:
     """The reader of a kind; its libraries are loaded when it is first used."""
-    if kind == "markdown":
-        from knowledge.read.markdown import read_markdown
-
-        return read_markdown
-    if kind == "html":
-        from knowledge.read.html import read_html
-
-        return read_html
-    if kind == "pdf":
-        from knowledge.read.pdf import read_pdf
-
-        return read_pdf
-    if kind == "docx":
-        from knowledge.read.docx import read_docx
-
-        return read_docx
-    if kind == "code":
-        from knowledge.read.code import read_code
-
-        return read_code
-    return read_text
+    if kind == "text":
+        return read_text
+    reader: Callable[[bytes, str], Document] = getattr(
+        import_module(f"knowledge.read.{kind}"), f"read_{kind}"
+    )
+    return reader

@@ -1,4 +1,6 @@
-"""HTML files: all text that a browser would show, as Markdown-like text (door: lxml, for files).
+"""HTML: all text that a browser would show, as Markdown-like text (door: lxml, for files).
+
+Other readers have HTML inside of their files, and XML, and come here with it.
 
 Nothing is judged to be boilerplate: a file on the user's disk loses no content. Web pages that
 are fetched go another way.
@@ -8,9 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from knowledge.errors import ReadError
+from knowledge.read.encodings import codec_of
 from knowledge.read.outline import Heading, sections_of
 from knowledge.read.text import TEXT_LIMIT, decode, tidy, too_large
 from knowledge.types import Document
@@ -41,13 +45,37 @@ _INVISIBLE = re.compile("[\xad\u200b\u2060\ufeff]")
 """Hints for breaking lines: soft hyphen, zero-width space, word joiner."""
 
 
+class Converted(NamedTuple):
+    """What an HTML page says."""
+
+    text: str
+    """Empty where it shows none."""
+    headings: list[Heading]
+    title: str
+    """Of its `<title>`, in one line."""
+
+
 def read_html(data: bytes, name: str) -> Document:
     """Read an HTML file: headings as `# `, lists as `- `, table rows with ` | `, code fenced.
 
     Raises:
         ReadError: There is no text in it.
     """
-    markup, notes = _decode(data)
+    markup, notes = decode_html(data)
+    text, headings, title = convert(markup)
+    if not text.strip():
+        raise ReadError("it holds no text: perhaps its content is made by scripts")
+    if not title:
+        title = next((h.title for h in headings if h.level == 1), "")
+    return Document(text, "html", title=title, sections=sections_of(text, headings), notes=notes)
+
+
+def convert(markup: str) -> Converted:
+    """Turn HTML, whole or a part of a page, to text.
+
+    Raises:
+        ReadError: It nests too deeply, or nothing can be made of it.
+    """
     from lxml import etree
 
     # Bytes of a known encoding: of a string, lxml refuses one that declares its own.
@@ -62,35 +90,44 @@ def read_html(data: bytes, name: str) -> Document:
         # Past 2,048 levels libxml2 gives up and keeps nothing of what follows.
         raise ReadError("the HTML is nested too deeply, or damaged beyond reading")
     if root is None:
-        raise ReadError("it holds no text")
+        return Converted("", [], "")
     writer = _Writer()
     _walk(root, writer)
-    text = writer.text()
-    if not text.strip():
-        raise ReadError("it holds no text: perhaps its content is made by scripts")
     titles = ("".join(node.itertext()) for node in root.iter("title"))
     title = next((" ".join(t.split()) for t in titles if t.strip()), "")
-    if not title:
-        title = next((h.title for h in writer.headings if h.level == 1), "")
-    sections = sections_of(text, writer.headings)
-    return Document(text, "html", title=title, sections=sections, notes=notes)
+    return Converted(writer.text(), writer.headings, title)
 
 
-def _decode(data: bytes) -> tuple[str, tuple[str, ...]]:
-    """The markup: a byte order mark, what it declares, or as any text."""
+def parse_xml(data: bytes) -> _Element:
+    """The root of an XML document. Entities are not resolved, nothing is loaded.
+
+    Raises:
+        ReadError: It is not well formed, or nests deeper than 256 levels.
+    """
+    from lxml import etree
+
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True
+    )
+    try:
+        return etree.fromstring(data, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise ReadError(f"its XML cannot be parsed: {error}") from None
+
+
+def decode_html(data: bytes) -> tuple[str, tuple[str, ...]]:
+    """The markup: by its byte order mark, by what it declares, or as any text.
+
+    Raises:
+        ReadError: It is too large, or no text.
+    """
     if len(data) > TEXT_LIMIT:
         raise too_large(len(data), TEXT_LIMIT)
     declared = _CHARSET.search(data[:4096])
     if declared and not data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
-        encoding = declared[1].decode("ascii", "replace").lower()
-        # As browsers do: what calls itself Latin-1 is Windows-1252.
-        encoding = {"iso-8859-1": "cp1252", "latin1": "cp1252", "us-ascii": "utf-8"}.get(
-            encoding, encoding
-        )
-        try:
-            return data.decode(encoding), ()
-        except (LookupError, UnicodeDecodeError):
-            pass
+        if encoding := codec_of(declared[1].decode("ascii", "replace")):
+            with suppress(ValueError):
+                return data.decode(encoding), ()
     return decode(data)
 
 

@@ -17,21 +17,48 @@ class FileKind(NamedTuple):
 
 _ENDINGS: dict[FileKind, str] = {
     FileKind("markdown"): "md markdown mdown mkd mdx qmd rmd",
-    FileKind("text"): "txt text rst adoc asciidoc org tex textile wiki log csv tsv srt vtt po bib",
+    FileKind("text"): "txt text adoc asciidoc org tex textile wiki log srt vtt po bib",
     FileKind("html"): "html htm xhtml",
     FileKind("pdf"): "pdf",
     FileKind("docx"): "docx docm",
+    FileKind("pptx"): "pptx pptm",
+    FileKind("xlsx"): "xlsx xlsm",
+    FileKind("csv"): "csv tsv",
+    FileKind("epub"): "epub",
+    FileKind("notebook"): "ipynb",
+    FileKind("email"): "eml mbox",
+    FileKind("json"): "json jsonl ndjson geojson",
+    FileKind("rst"): "rst rest",
+    FileKind("image"): "png jpg jpeg tif tiff",
+    FileKind("code", "ada"): "adb ads",
+    FileKind("code", "asm"): "asm s",
+    FileKind("code", "astro"): "astro",
+    FileKind("code", "awk"): "awk",
     FileKind("code", "bash"): "sh bash zsh ksh bats",
+    FileKind("code", "batch"): "bat cmd",
+    FileKind("code", "bicep"): "bicep",
+    FileKind("code", "bzl"): "bzl star",
     FileKind("code", "c"): "c h",
     FileKind("code", "clojure"): "clj cljs cljc edn",
+    FileKind("code", "cmake"): "cmake",
+    FileKind("code", "cobol"): "cob cbl",
+    FileKind("code", "coffeescript"): "coffee",
     FileKind("code", "cpp"): "cc cpp cxx c++ hh hpp hxx ipp cu cuh ino",
+    FileKind("code", "crystal"): "cr",
     FileKind("code", "csharp"): "cs",
     FileKind("code", "css"): "css scss sass less",
+    FileKind("code", "d"): "d",
     FileKind("code", "dart"): "dart",
+    FileKind("code", "diff"): "diff patch",
     FileKind("code", "elixir"): "ex exs",
     FileKind("code", "elm"): "elm",
     FileKind("code", "erlang"): "erl hrl",
+    FileKind("code", "fish"): "fish",
     FileKind("code", "fortran"): "f90 f95 f03 f08",
+    FileKind("code", "fsharp"): "fs fsi fsx",
+    FileKind("code", "gdscript"): "gd",
+    FileKind("code", "gleam"): "gleam",
+    FileKind("code", "glsl"): "glsl vert frag comp wgsl hlsl metal",
     FileKind("code", "go"): "go",
     FileKind("code", "graphql"): "graphql gql",
     FileKind("code", "groovy"): "groovy gradle",
@@ -39,31 +66,49 @@ _ENDINGS: dict[FileKind, str] = {
     FileKind("code", "ini"): "ini cfg conf properties env",
     FileKind("code", "java"): "java",
     FileKind("code", "javascript"): "js mjs cjs jsx",
-    FileKind("code", "json"): "json jsonl jsonc json5 ndjson",
+    FileKind("code", "json"): "jsonc json5",
+    FileKind("code", "jsonnet"): "jsonnet libsonnet",
     FileKind("code", "julia"): "jl",
     FileKind("code", "kotlin"): "kt kts",
+    FileKind("code", "latex"): "sty cls",
+    FileKind("code", "lean"): "lean",
     FileKind("code", "lisp"): "lisp el scm rkt",
     FileKind("code", "lua"): "lua",
     FileKind("code", "make"): "mk mak",
+    FileKind("code", "nim"): "nim nims",
     FileKind("code", "nix"): "nix",
     FileKind("code", "objc"): "m mm",
     FileKind("code", "ocaml"): "ml mli",
+    FileKind("code", "odin"): "odin",
+    FileKind("code", "pascal"): "pas dpr",
     FileKind("code", "perl"): "pl pm",
     FileKind("code", "php"): "php",
     FileKind("code", "powershell"): "ps1 psm1",
+    FileKind("code", "prisma"): "prisma",
+    FileKind("code", "prolog"): "plg",
     FileKind("code", "protobuf"): "proto",
+    FileKind("code", "purescript"): "purs",
     FileKind("code", "python"): "py pyi pyw pyx",
     FileKind("code", "r"): "r",
+    FileKind("code", "rego"): "rego",
     FileKind("code", "ruby"): "rb rake gemspec",
     FileKind("code", "rust"): "rs",
+    FileKind("code", "sas"): "sas",
     FileKind("code", "scala"): "scala sbt",
+    FileKind("code", "solidity"): "sol",
     FileKind("code", "sql"): "sql",
+    FileKind("code", "stata"): "do ado",
     FileKind("code", "svelte"): "svelte",
     FileKind("code", "swift"): "swift",
+    FileKind("code", "systemverilog"): "svh",
+    FileKind("code", "tcl"): "tcl",
+    FileKind("code", "template"): "erb ejs hbs j2 jinja jinja2 mustache twig liquid",
     FileKind("code", "terraform"): "tf tfvars hcl",
+    FileKind("code", "thrift"): "thrift",
     FileKind("code", "toml"): "toml",
     FileKind("code", "tsx"): "tsx",
     FileKind("code", "typescript"): "ts mts cts",
+    FileKind("code", "vb"): "vb vbs bas",
     FileKind("code", "verilog"): "v sv vhd vhdl",
     FileKind("code", "vim"): "vim",
     FileKind("code", "vue"): "vue",
@@ -90,6 +135,8 @@ _BY_NAME: dict[str, FileKind] = {
     "vagrantfile": FileKind("code", "ruby"),
     "jenkinsfile": FileKind("code", "groovy"),
     "go.mod": FileKind("code", "go.mod"),
+    "build.bazel": FileKind("code", "bzl"),
+    "procfile": FileKind("text"),
     **dict.fromkeys(_PLAIN.split(), FileKind("text")),
 }
 
@@ -114,6 +161,15 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\xd0\xcf\x11\xe0", "an old Office document (.doc, .xls or .ppt)"),
     (b"{\\rtf", "an RTF document"),
 )
+_PARTS = {
+    b"word/document.xml": FileKind("docx"),
+    b"ppt/presentation.xml": FileKind("pptx"),
+    b"xl/workbook.xml": FileKind("xlsx"),
+}
+"""By a part that each holds, whose name an archive's directory shows."""
+_PICTURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*")
+LARGE: frozenset[Kind] = frozenset({"pdf", "docx", "pptx", "xlsx", "epub", "email", "image"})
+"""Kinds whose files may be much larger than the text in them."""
 
 
 def kind_of_name(name: str) -> FileKind | None:
@@ -132,8 +188,12 @@ def kind_of_content(data: bytes) -> FileKind | None:
     head = data[:1024]
     if b"%PDF-" in head:
         return FileKind("pdf")
-    if head.startswith(b"PK\x03\x04") and b"word/document.xml" in data:
-        return FileKind("docx")
+    if head.startswith(b"PK\x03\x04"):
+        if b"mimetypeapplication/epub+zip" in head:
+            return FileKind("epub")
+        return next((kind for part, kind in _PARTS.items() if part in data), None)
+    if head.startswith(_PICTURES):
+        return FileKind("image")
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype html", b"<html")):
         return FileKind("html")

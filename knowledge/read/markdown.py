@@ -32,7 +32,7 @@ def read_markdown(data: bytes, name: str) -> Document:
     text = clean(raw)
     front = _FRONT_MATTER.match(text)
     body = front.end() if front else 0
-    headings = _headings(text, body)
+    headings = headings_in(text, body)
     named = _TITLE.search(front[0]) if front else None
     title = next((h.title for h in headings if h.level == 1), "")
     if not title and named:
@@ -44,7 +44,8 @@ def read_markdown(data: bytes, name: str) -> Document:
     )
 
 
-def _headings(text: str, body: int) -> list[Heading]:
+def headings_in(text: str, body: int = 0) -> list[Heading]:
+    """The headings of a Markdown text, from an offset on."""
     if not _HEADING_LIKE.search(text, body):
         return []
     from markdown_it import MarkdownIt

@@ -1,6 +1,6 @@
 """PDF files: text with its pages, and sections by the outline (door: pypdf).
 
-Reads the text that is in the file; a scanned page has none, and recognising it is another job.
+Reads the text that is in the file. A scanned page has none: its pictures go to OCR.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from knowledge.errors import ReadError
 from knowledge.read.outline import Heading, sections_of
 from knowledge.read.paragraphs import flow, join_pages, vocabulary
+from knowledge.read.scans import Scanned, recognise_pages
 from knowledge.read.text import tidy
 from knowledge.types import Document, Page
 
@@ -41,8 +42,12 @@ def read_pdf(data: bytes, name: str) -> Document:
     with _quiet():
         reader = _open(data)
         texts, broken = _pages(reader)
+        blank = [n for n, text in enumerate(texts, 1) if not text.strip() and n not in broken]
+        scanned = recognise_pages((n, reader.pages[n - 1]) for n in blank)
+        for number, recognised in scanned.texts.items():
+            texts[number - 1] = recognised
         if not any(text.strip() for text in texts):
-            raise _nothing(len(texts), broken)
+            raise _nothing(len(texts), broken, scanned)
         words = vocabulary(texts)
         texts = [flow(text, words) for text in texts]
         text, spans = join_pages(texts)
@@ -50,9 +55,13 @@ def read_pdf(data: bytes, name: str) -> Document:
         headings = _outline(reader, text, pages)
         title = _title(reader)
     notes = []
-    empty = [n for n, page in enumerate(texts, 1) if not page and n not in broken]
-    if empty:
-        notes.append(f"{_say(empty)} without text (scanned?)")
+    if scanned.texts:
+        notes.append(f"{_say(list(scanned.texts))} read by OCR, which makes mistakes")
+    if scanned.pictures:
+        why = "; ".join(scanned.problems) or "OCR sees no text there"
+        notes.append(f"{_say(scanned.pictures)} scanned and not read: {why}")
+    if empty := [n for n in blank if n not in scanned.texts and n not in scanned.pictures]:
+        notes.append(f"{_say(empty)} without text")
     if broken:
         notes.append(f"{_say(broken)} damaged and left out")
     return Document(
@@ -113,11 +122,14 @@ def _pages(reader: PdfReader) -> tuple[list[str], list[int]]:
     return texts, broken
 
 
-def _nothing(pages: int, broken: list[int]) -> ReadError:
+def _nothing(pages: int, broken: list[int], scanned: Scanned) -> ReadError:
     if len(broken) == pages:
         return ReadError("the PDF is damaged: no page can be read", hint="Get the file again.")
+    if scanned.pictures:
+        why = "; ".join(scanned.problems) or "OCR sees no text in it"
+        return ReadError(f"the PDF is a scan and holds no text: {why}")
     return ReadError(
-        "the PDF holds no text: it is a scan, and needs text recognition (OCR)",
+        "the PDF holds no text and no pictures: its words may be drawn as shapes, which needs OCR",
         hint="Make a searchable copy, for example with `ocrmypdf in.pdf out.pdf`, and add that.",
     )
 

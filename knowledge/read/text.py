@@ -130,6 +130,7 @@ def clean(text: str) -> str:
 def too_large(size: int, limit: int) -> ReadError:
     """The error for a file above a limit, both in bytes."""
     return ReadError(
-        f"it is too large: {size / 2**20:.0f} MiB, above the limit of {limit // 2**20} MiB",
-        hint="Split it, or add the part that matters.",
+        f"it is too large: {size / 2**20:.0f} MiB, above the limit of {limit // 2**20} MiB;"
+        " split it into smaller files, or add the part that matters",
+        hint="For example: split -C 32m --additional-suffix=.log big.log part-",
     )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from knowledge.read import ocr
 from knowledge.read.kinds import kind_of_name
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ HIDDEN = "hidden"
 IGNORED = "ignored"
 UNKNOWN = "binary or unknown type"
 LINKED = "link loop"
+PICTURE = "pictures (their text needs OCR: install tesseract)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Walk:
     skipped: Mapping[str, int]
     """How many files and folders were passed over, by reason: `hidden` (the name begins with a
     dot), `ignored` (by a `.gitignore`), `binary or unknown type`, `link loop` (a link to a folder
-    that is read anyway). A folder counts as one."""
+    that is read anyway), `pictures …` (while OCR is not installed). A folder counts as one."""
     problems: tuple[tuple[str, str], ...]
     """What could not be looked into: (path, reason in words)."""
 
@@ -82,6 +84,7 @@ class _Walker:
         self._root = root
         self._real = os.path.realpath(root)
         self._outside: set[str] = set()
+        self._sees = ocr.available()
 
     def run(self) -> None:
         """Walk folder after folder."""
@@ -112,8 +115,10 @@ class _Walker:
                 elif is_folder:
                     if not entry.is_symlink() or self._leads_out(path):
                         waiting.append((path, rules))
-                elif not stat.S_ISREG(mode) or kind_of_name(entry.name) is None:
+                elif not stat.S_ISREG(mode) or (kind := kind_of_name(entry.name)) is None:
                     self.skipped[UNKNOWN] += 1
+                elif kind.kind == "image" and not self._sees:
+                    self.skipped[PICTURE] += 1
                 else:
                     self.files.append(path)
 

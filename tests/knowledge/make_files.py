@@ -1,4 +1,4 @@
-"""Small real files, made in code: a PDF written by hand, a Word file, an HTML page.
+"""Small real files, made in code: a PDF written by hand, Office files, an e-book, a picture.
 
 No fixtures in binary form: what a test reads, it shows.
 """
@@ -6,8 +6,11 @@ No fixtures in binary form: what a test reads, it shows.
 from __future__ import annotations
 
 import io
+import json
+import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 def make_pdf(
@@ -120,6 +123,134 @@ def make_docx(blocks: Sequence[tuple[str, str] | list[list[str]]], *, title: str
             file.add_paragraph(text, style=style)
     out = io.BytesIO()
     file.save(out)
+    return out.getvalue()
+
+
+def make_pptx(slides: Sequence[Mapping[str, Any]], *, title: str = "") -> bytes:
+    """A PowerPoint file: of each slide `title`, `body`, `table` (rows) and `notes`, if given."""
+    from pptx import Presentation
+    from pptx.util import Inches
+
+    show = Presentation()
+    show.core_properties.title = title
+    for content in slides:
+        layout = show.slide_layouts[1 if "title" in content else 6]
+        slide = show.slides.add_slide(layout)
+        if "title" in content:
+            slide.shapes.title.text = content["title"]
+            slide.placeholders[1].text = content.get("body", "")
+        elif "body" in content:
+            box = slide.shapes.add_group_shape().shapes.add_textbox(0, 0, Inches(1), Inches(1))
+            box.text_frame.text = content["body"]
+        if rows := content.get("table"):
+            size = len(rows), len(rows[0])
+            table = slide.shapes.add_table(*size, 0, 0, Inches(4), Inches(1)).table
+            for i, row in enumerate(rows):
+                for j, text in enumerate(row):
+                    table.cell(i, j).text = text
+        if "notes" in content:
+            slide.notes_slide.notes_text_frame.text = content["notes"]
+    out = io.BytesIO()
+    show.save(out)
+    return out.getvalue()
+
+
+def make_xlsx(sheets: Mapping[str, Sequence[Sequence[Any]]]) -> bytes:
+    """An Excel file: rows of values by name of sheet."""
+    from openpyxl import Workbook
+
+    book = Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def make_zip(parts: Mapping[str, str | bytes]) -> bytes:
+    """A ZIP archive of parts, the one called `mimetype` not packed, as EPUB wants it."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            packing = zipfile.ZIP_STORED if name == "mimetype" else zipfile.ZIP_DEFLATED
+            archive.writestr(name, content, packing)
+    return out.getvalue()
+
+
+CONTAINER = """<?xml version="1.0"?>
+<container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>
+<rootfile full-path="book/content.opf" media-type="application/oebps-package+xml"/>
+</rootfiles></container>"""
+
+
+def epub_parts(
+    chapters: Mapping[str, str], *, title: str = "", nav: str = "", ncx: str = ""
+) -> Any:
+    """The parts of an EPUB: XHTML by file name in reading order, and its tables of contents."""
+    items = "".join(
+        f'<item id="c{i}" href="{name}" media-type="application/xhtml+xml"/>'
+        for i, name in enumerate(chapters)
+    )
+    if nav:
+        items += '<item id="nav" href="nav.xhtml" properties="nav" media-type="x"/>'
+    if ncx:
+        items += '<item id="ncx" href="toc.ncx" media-type="application/x-dtbncx+xml"/>'
+    refs = "".join(f'<itemref idref="c{i}"/>' for i in range(len(chapters)))
+    parts = {
+        "mimetype": "application/epub+zip",
+        "META-INF/container.xml": CONTAINER,
+        "book/content.opf": (
+            '<package xmlns="http://www.idpf.org/2007/opf" version="3.0">'
+            '<metadata xmlns:dc="http://purl.org/dc/elements/1.1/">'
+            f"<dc:title>{title}</dc:title></metadata>"
+            f"<manifest>{items}</manifest><spine>{refs}</spine></package>"
+        ),
+        **{f"book/{name}": text for name, text in chapters.items()},
+    }
+    if nav:
+        parts["book/nav.xhtml"] = (
+            '<html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops">'
+            f'<body><nav epub:type="toc">{nav}</nav></body></html>'
+        )
+    if ncx:
+        parts["book/toc.ncx"] = (
+            f'<ncx xmlns="http://www.daisy.org/z3986/2005/ncx/"><navMap>{ncx}</navMap></ncx>'
+        )
+    return parts
+
+
+def make_notebook(cells: Sequence[tuple[str, str, Sequence[Any]]], *, language: str = "") -> bytes:
+    """A notebook: (type, source, outputs) of each cell."""
+    return json.dumps(
+        {
+            "cells": [
+                {"cell_type": kind, "source": source.splitlines(True), "outputs": outputs}
+                for kind, source, outputs in cells
+            ],
+            "metadata": {"kernelspec": {"language": language}} if language else {},
+            "nbformat": 4,
+        }
+    ).encode()
+
+
+def make_picture(text: str, form: str = "PNG", *, more: Sequence[str] = ()) -> bytes:
+    """A picture of a text in large letters; with more texts, of several pages (TIFF, PDF)."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    font = ImageFont.load_default(48)
+    pages = []
+    for words in (text, *more):
+        image = Image.new("L", (1400, 200), 255)
+        ImageDraw.Draw(image).text((40, 60), words, fill=0, font=font)
+        pages.append(image)
+    out = io.BytesIO()
+    if more:
+        pages[0].save(out, form, save_all=True, append_images=pages[1:])
+    else:
+        pages[0].save(out, form)
     return out.getvalue()
 
 

@@ -50,7 +50,7 @@ def contents(root: Path) -> dict[str, list[float]]:
     """Every chunk of the library, by id, with its vector; checks that nothing else is stored."""
     library = Library.open(root, embedder=HashingEmbedder())
     documents = library._catalog.documents
-    live = {doc for _, doc, *_ in library._catalog.sources.kinds()}
+    live = {e.document_id for e in library._catalog.sources.entries() if e.document_id}
     ids = [f"{doc}:{ordinal}" for _, doc, ordinal in documents.chunk_keys(live)]
     assert documents.counts()[1] == len(ids)
     assert documents.unfinished_vectors() == []

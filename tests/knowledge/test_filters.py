@@ -2,7 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from knowledge.catalog import Catalog
 from knowledge.filters import Filters, under
+from knowledge.sources import Entry
+from knowledge.types import Document
 
 
 @pytest.mark.parametrize(
@@ -40,3 +43,56 @@ def test_kind_and_age_narrow_further() -> None:
 def test_a_folder_with_a_longer_name_is_not_under_it() -> None:
     assert not under("/docs-old/a.md", ["/docs"])
     assert under("/anything", ["/"])
+
+
+SOURCES = {
+    "/docs/a.md": ("markdown", 100),
+    "/docs/sub/a.md": ("markdown", 200),
+    "/docs/[draft] b.txt": ("text", 300),
+    "/docs-old/c.pdf": ("pdf", 400),
+    "/docs.md/d.txt": ("text", 500),
+    "https://example.org/page/": ("html", 600),
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["/docs", "/docs/", "/", "a.md", "*.md", "*/a.*", "[draft] b.txt", "[!a].pdf", "[", "a*",
+     "page", "/docs/*", "?.txt", "A.md", "", "%", "nothing", "https://example.org/page/"],
+)  # fmt: skip
+def test_the_catalogue_finds_the_documents_whose_sources_a_name_means(
+    tmp_path: Path, name: str
+) -> None:
+    catalog = Catalog(tmp_path / "catalog.sqlite")
+    ids: dict[str, str] = {}
+    for source, (kind, changed) in SOURCES.items():
+        document = Document(source, kind)  # type: ignore[arg-type]
+        entry = Entry(source, "/", document.id, "", 1, changed * 10**9, 0, "", 0.0)
+        catalog.documents.put(document, [], embedded=False, entries=[entry])
+        ids[source] = document.id
+    catalog.sources.settle([], "")
+    for filters in (
+        Filters(sources=(name,)),
+        Filters(sources=("c.pdf", name), kinds=("pdf", "text")),
+        Filters(sources=(name,) * 101, since=300.0),
+        Filters(kinds=("markdown",), since=150.0),
+    ):
+        wanted = {ids[s] for s, (kind, at) in SOURCES.items() if filters.allow(s, kind, at)}
+        assert catalog.sources.documents_of(filters) == wanted
+    catalog.close()
+
+
+def test_a_link_that_is_named_by_a_relative_path_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "elsewhere.md").write_text("text")
+    (tmp_path / "sub/link.md").symlink_to(tmp_path / "elsewhere.md")
+    monkeypatch.chdir(tmp_path)
+    catalog = Catalog(tmp_path / "catalog.sqlite")
+    document = Document("text", "markdown")
+    entry = Entry(str(tmp_path / "sub/link.md"), "/", document.id, "", 1, 1, 1, "", 0.0)
+    catalog.documents.put(document, [], embedded=False, entries=[entry])
+    catalog.sources.settle([], "")
+    assert catalog.sources.documents_of(Filters(sources=("sub/link.md",))) == {document.id}
+    catalog.close()

@@ -1,78 +1,17 @@
 import asyncio
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from knowledge.embed import Embedder
 from knowledge.errors import (
     EmbedderMismatch,
-    EmbedderUnavailable,
     LibraryCorrupt,
     SourceNotFound,
 )
 from knowledge.library import Filters, Library, Progress
 from tests.fakes import HashingEmbedder
-from tests.knowledge.memory_store import MemoryStore
-
-
-class CountingEmbedder(HashingEmbedder):
-    """Counts the texts that it embeds as documents of the library."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.texts: list[str] = []
-
-    def embed(self, texts, **options):  # type: ignore[no-untyped-def]
-        self.texts += texts
-        return super().embed(texts, **options)
-
-
-class AbsentEmbedder(HashingEmbedder):
-    """Has no weights."""
-
-    def load(self, **_: object) -> None:
-        raise EmbedderUnavailable("No weights.", hint="agent setup")
-
-
-class OtherEmbedder(HashingEmbedder):
-    name = "other"  # type: ignore[assignment]
-
-
-Open = Callable[..., Library]
-
-
-@pytest.fixture
-def docs(tmp_path: Path) -> Path:
-    folder = tmp_path / "docs"
-    folder.mkdir()
-    (folder / "whales.md").write_text("# Whales\n\nThe blue whale is the largest animal.\n")
-    (folder / "foxes.md").write_text("# Foxes\n\nThe red fox hunts at dusk.\n")
-    (folder / "notes.txt").write_text("Retry five times, then give up.\n")
-    return folder
-
-
-@pytest.fixture
-def open_library(tmp_path: Path) -> Iterator[Open]:
-    opened = []
-    store = MemoryStore()
-
-    def open_it(embedder: Embedder | None = None, *, name: str = "library") -> Library:
-        folder = tmp_path / name
-        folder.mkdir(exist_ok=True)
-        library = Library(folder, embedder=embedder, store=store)
-        opened.append(library)
-        return library
-
-    yield open_it
-    for library in opened:
-        library.close()
-
-
-async def names(library: Library, query: str, **options) -> list[str]:  # type: ignore[no-untyped-def]
-    found = await library.search(query, **options)
-    return [Path(passage.source).name for passage in found.passages]
+from tests.knowledge.libraries import AbsentEmbedder, CountingEmbedder, Open, OtherEmbedder, names
 
 
 async def test_what_was_added_is_found_with_its_place_and_exact_text(
@@ -129,7 +68,7 @@ async def test_a_deleted_file_goes_with_its_vectors(docs: Path, open_library: Op
     assert "foxes.md" not in await names(library, "red fox")
     status = await library.status()
     assert (status.sources, status.documents) == (2, 2)
-    assert library._store.count() == status.chunks
+    assert library._shelf.store.count() == status.chunks
 
 
 async def test_a_moved_file_keeps_its_vectors(docs: Path, open_library: Open) -> None:
@@ -384,7 +323,7 @@ async def test_vectors_in_the_picture_are_those_of_the_embedder(
     await library.sync()
     for query in ("Something else.", "red fox"):
         best = (await library.search(query)).passages[0]
-        stored, vectors = library._store.get([best.chunk_id])
+        stored, vectors = library._shelf.store.get([best.chunk_id])
         assert stored == [best.chunk_id]
         want = float(vectors[0] @ HashingEmbedder().embed([query])[0])
         assert best.dense == pytest.approx(want, abs=1e-6)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,7 +13,16 @@ from hypothesis import strategies as st
 from knowledge.errors import ReadError
 from knowledge.read import MAX_BYTES, kind_of_name, read_bytes, read_path
 from knowledge.types import Document
-from tests.knowledge.make_files import HTML_PAGE, make_docx, make_pdf
+from tests.knowledge.make_files import (
+    HTML_PAGE,
+    epub_parts,
+    make_docx,
+    make_notebook,
+    make_pdf,
+    make_pptx,
+    make_xlsx,
+    make_zip,
+)
 
 
 def reason(data: bytes, name: str) -> str:
@@ -49,7 +60,7 @@ def test_the_kind_is_that_of_the_name() -> None:
     assert read_bytes(b"A", "README").kind == "text"
     config = read_bytes(b"a = 1", "x/pyproject.toml")
     assert (config.kind, config.language) == ("code", "toml")
-    assert kind_of_name("photo.png") is None
+    assert kind_of_name("photo.gif") is None
     assert kind_of_name("app.min.js") is None
 
 
@@ -87,7 +98,10 @@ def test_a_picture_is_called_a_picture() -> None:
 
 def test_a_file_above_the_limit_is_named_with_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("knowledge.read.text.TEXT_LIMIT", 2**20)
-    assert reason(b"a " * 2**20, "a.txt") == ("it is too large: 2 MiB, above the limit of 1 MiB")
+    assert reason(b"a " * 2**20, "a.txt") == (
+        "it is too large: 2 MiB, above the limit of 1 MiB;"
+        " split it into smaller files, or add the part that matters"
+    )
     assert MAX_BYTES > 64 * 2**20
 
 
@@ -145,8 +159,22 @@ def test_a_file_is_read_from_its_path(tmp_path: Path) -> None:
     assert (document.title, document.kind) == ("Title", "markdown")
 
 
-NAMES = st.sampled_from(["a.md", "a.txt", "a.html", "a.pdf", "a.docx", "a.py", "a.ts", "a.rb", "a"])
-SEEDS = [HTML_PAGE.encode(), make_pdf(["Hello\nthere", "x"]), make_docx([("Heading 1", "A")])]
+ENDINGS = "md txt html pdf docx py ts rb pptx xlsx csv tsv epub ipynb eml mbox json jsonl rst none"
+TEXTS = "md txt html py json jsonl go csv rst eml mbox ipynb"
+NAMES = st.sampled_from([f"a.{ending}" for ending in ENDINGS.split()])
+SEEDS = [
+    HTML_PAGE.encode(),
+    make_pdf(["Hello\nthere", "x"]),
+    make_docx([("Heading 1", "A")]),
+    make_pptx([{"title": "A", "body": "b", "table": [["c"]], "notes": "d"}]),
+    make_xlsx({"S": [["a", "b"], [1, 2.5]]}),
+    make_zip(epub_parts({"a.xhtml": "<h1>A</h1><p>b</p>"}, nav='<a href="a.xhtml">A</a>')),
+    make_notebook([("markdown", "# A", []), ("code", "b", [{"text": "c"}])]),
+    b"From a@b Mon Jan  1 10:00:00 2024\nSubject: =?utf-8?q?A?=\nDate: x\n"
+    b'Content-Type: multipart/mixed; boundary="B"\n\n--B\nContent-Type: text/html\n\n<p>b\n--B--\n',
+    b'a,"b\n",c\n1,2,3\n',
+    b'{"a": {"b": [1, "c\\nd", [{}]]}, "e": [null]}\n[true]',
+]
 
 
 @given(st.binary(max_size=300), NAMES)
@@ -164,7 +192,7 @@ def test_a_damaged_file_is_read_or_refused(seed: bytes, data: st.DataObject, nam
         check(read_bytes(damaged, name))
 
 
-@given(st.text(), st.sampled_from(["a.md", "a.txt", "a.html", "a.py", "a.json", "a.go"]))
+@given(st.text(), st.sampled_from([f"a.{ending}" for ending in TEXTS.split()]))
 def test_any_text_is_read_or_refused_and_its_structure_holds(text: str, name: str) -> None:
     data = text.encode("utf-8", "surrogatepass")
     try:
@@ -173,3 +201,65 @@ def test_any_text_is_read_or_refused_and_its_structure_holds(text: str, name: st
         return
     check(one)
     assert one == read_bytes(data, name)
+
+
+PRINTED = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])
+CELLS = st.text(PRINTED, max_size=12)
+
+
+@given(st.lists(st.lists(CELLS, min_size=2, max_size=4), min_size=1, max_size=6))
+def test_every_cell_of_a_table_is_in_the_text(rows: list[list[str]]) -> None:
+    import csv
+    import io
+
+    out = io.StringIO()
+    csv.writer(out).writerows(rows)
+    try:
+        document = read_bytes(out.getvalue().encode(), "a.csv")
+    except ReadError:
+        assert not "".join(cell for row in rows for cell in row).strip()
+        return
+    check(document)
+    for cell in (cell for row in rows for cell in row):
+        assert " ".join(cell.replace("\ufeff", "").split()) in document.text
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(PRINTED, max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=20,
+)
+
+
+@given(VALUES)
+def test_every_value_of_json_is_in_the_text(value: object) -> None:
+    document = read_bytes(json.dumps(value).encode(), "a.json")
+    check(document)
+    for leaf in leaves(value):
+        assert leaf in document.text
+
+
+def leaves(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for each in value.values():
+            yield from leaves(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from leaves(each)
+    elif value is not None:
+        yield value.strip() if isinstance(value, str) else json.dumps(value)
+
+
+@given(st.lists(st.tuples(st.booleans(), CELLS, CELLS), min_size=1, max_size=5))
+def test_slides_keep_their_numbers_whatever_is_on_them(slides: list[tuple[bool, str, str]]) -> None:
+    data = make_pptx([({"title": a} if titled else {}) | {"body": b} for titled, a, b in slides])
+    try:
+        document = read_bytes(data, "a.pptx")
+    except ReadError:
+        return
+    check(document)
+    assert len(document.pages) == len(slides)
+    for page, (titled, title, body) in zip(document.pages, slides, strict=True):
+        shown = document.text[page.start : page.end]
+        for words in (body, title if titled else ""):
+            assert " ".join(words.replace("\ufeff", "").split()) in shown

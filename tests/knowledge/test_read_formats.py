@@ -159,7 +159,7 @@ def test_a_scanned_pdf_is_said_to_need_text_recognition() -> None:
 
 def test_a_page_without_text_is_noted_and_pages_keep_their_numbers() -> None:
     document = read_bytes(make_pdf(["One.", "", "Three."]), "a.pdf")
-    assert document.notes == ("page 2 without text (scanned?)",)
+    assert document.notes == ("page 2 without text",)
     assert document.page_at(document.text.index("Three")) == 3
 
 
@@ -197,13 +197,13 @@ def test_a_truncated_word_file_is_named_with_its_reason() -> None:
 def test_a_word_file_that_unpacks_to_too_much_is_refused_unopened(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("knowledge.read.docx.UNPACKED_LIMIT", 2**20)
+    monkeypatch.setattr("knowledge.read.package.UNPACKED_LIMIT", 2**20)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("word/document.xml", "<x/>")
         archive.writestr("word/media/image.bin", b"0" * 2**22)
     assert len(out.getvalue()) < 2**14
-    assert refused(out.getvalue(), "a.docx").startswith("it is too large: 4 MiB")
+    assert refused(out.getvalue(), "a.docx").startswith("it is too large: unpacked 4 MiB")
 
 
 # Code

@@ -46,6 +46,38 @@ def test_a_filter_that_allows_nothing_finds_nothing(tmp_path: Path) -> None:
     assert retrieve.rank(picture(tmp_path), "red", np.array([1.0, 0.0]), 4, lambda _: False) == []
 
 
+def test_a_filter_changes_nothing_about_what_it_allows(tmp_path: Path) -> None:
+    everywhere = picture(tmp_path)
+    vector = np.array([1.0, 0.0])
+    within = retrieve.rank(everywhere, "red whale", vector, 4, lambda doc: doc == "second")
+    allowed = [hit for hit in retrieve.rank(everywhere, "red whale", vector, 4) if hit.row > 11]
+    assert [(h.row, h.dense, h.lexical) for h in within] == [
+        (h.row, h.dense, h.lexical) for h in allowed
+    ]
+
+
+def test_the_dense_share_says_which_index_counts_how_much(tmp_path: Path) -> None:
+    everywhere = picture(tmp_path)
+    vector = np.array([0.0, 1.0])
+    assert retrieve.rank(everywhere, "fox", vector, 1, dense_share=1.0)[0].row == 11
+    assert retrieve.rank(everywhere, "fox", vector, 1, dense_share=0.0)[0].row == 10
+
+
+def test_of_chunks_that_score_the_same_the_first_are_kept(tmp_path: Path) -> None:
+    n = 3 * retrieve.CANDIDATES
+    lexical.build(range(n), lambda rows: ["same"] * len(rows), tmp_path)
+    alike = Snapshot(
+        rows=np.arange(n),
+        owners=np.zeros(n, dtype=np.int32),
+        documents=("one",),
+        vectors=np.tile(np.array([1, 0], dtype=np.float32), (n, 1)),
+        words=lexical.load(tmp_path),
+        embedder="test",
+    )
+    hits = retrieve.rank(alike, "same", np.array([1.0, 0.0]), 5)
+    assert [hit.row for hit in hits] == [0, 1, 2, 3, 4]
+
+
 def test_no_more_than_the_limit_is_given(tmp_path: Path) -> None:
     assert len(retrieve.rank(picture(tmp_path), "red whale fox", np.array([1.0, 0.0]), 2)) == 2
     assert retrieve.rank(picture(tmp_path), "red", np.array([1.0, 0.0]), 0) == []

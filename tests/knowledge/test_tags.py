@@ -13,7 +13,7 @@ from tests.knowledge.memory_store import MemoryStore
 def library(tmp_path: Path) -> Iterator[Library]:
     root = tmp_path / "library"
     root.mkdir()
-    library = Library(root, embedder=HashingEmbedder(), store=MemoryStore())
+    library = Library(root, embedder=HashingEmbedder(), make_store=lambda _: MemoryStore())
     yield library
     library.close()
 
@@ -64,13 +64,13 @@ async def test_a_tag_keeps_vectors_and_dropping_it_lets_them_go(
     library: Library, docs: Path
 ) -> None:
     await library.add([str(docs)])
-    before = library._store.count()
+    before = library._shelf.store.count()
     await library.tag("first")
     (docs / "team.md").unlink()
     await library.sync()
-    assert library._store.count() == before
+    assert library._shelf.store.count() == before
     await library.untag("first")
-    assert library._store.count() < before
+    assert library._shelf.store.count() < before
     assert await library.tags() == ()
 
 

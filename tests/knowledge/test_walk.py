@@ -20,7 +20,7 @@ def names(root: Path) -> list[str]:
 
 
 def test_a_folder_gives_its_documents_sorted_and_counts_what_it_passes_over(tmp_path: Path) -> None:
-    put(tmp_path, "b.md", "a/z.py", "a/b.txt", ".hidden.md", ".git/HEAD.md", "x.png", "noname")
+    put(tmp_path, "b.md", "a/z.py", "a/b.txt", ".hidden.md", ".git/HEAD.md", "x.gif", "noname")
     found = walk(tmp_path)
     assert [p.relative_to(tmp_path).as_posix() for p in found.files] == [
         "a/b.txt",

@@ -1,0 +1,99 @@
+"""One generation of a library's index in one folder, and which generation counts.
+
+A rebuild makes a new generation beside the one that is read, and switches by one atomic rename, so
+that readers have the old one until the new one is whole.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from knowledge.catalog import Catalog
+from knowledge.errors import LibraryCorrupt
+
+if TYPE_CHECKING:
+    from knowledge.dense import DenseStore
+
+_CURRENT = "current"
+_PREFIX = "generation-"
+_PARTS = ("catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm", "collection")
+_FOLDERS = ("chroma", "snapshots")
+_MAY_BE_FIRST = {"write.lock", "writer.pid", ".gitignore", "catalog.sqlite-journal", *_PARTS}
+"""What a library that is being made may hold before it is one."""
+
+
+class Shelf:
+    """An opened generation: catalogue, vectors, and the folder of its pictures."""
+
+    def __init__(self, base: Path, make_store: Callable[[Path], DenseStore]) -> None:
+        self.base = base
+        self.catalog = Catalog(base / "catalog.sqlite")
+        self.store = make_store(base)
+        self.snapshots = base / "snapshots"
+
+    def close(self) -> None:
+        """Let go of files."""
+        self.store.close()
+        self.catalog.close()
+
+
+def exists(root: Path) -> bool:
+    """Whether a folder holds a library."""
+    return (root / _CURRENT).exists() or (root / "catalog.sqlite").exists()
+
+
+def prepare(root: Path) -> None:
+    """Make a library's folder where there is none; for its owner's eyes only.
+
+    Raises:
+        LibraryCorrupt: The folder holds something else.
+    """
+    if not root.exists():
+        root.mkdir(parents=True, mode=0o700)
+        return
+    strangers = () if exists(root) else sorted(set(os.listdir(root)) - _MAY_BE_FIRST)
+    if strangers:
+        raise LibraryCorrupt(
+            f"{root} is not a library: it holds {strangers[0]}.",
+            hint="Name an empty or new folder; agent library init FOLDER makes one inside it.",
+        )
+
+
+def current(root: Path) -> Path:
+    """The folder of the generation that counts."""
+    try:
+        return root / (root / _CURRENT).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return root
+
+
+def begin(root: Path) -> Path:
+    """A folder for a new generation; what an interrupted rebuild left is cleared away."""
+    _clear(root, keep=current(root))
+    base = root / f"{_PREFIX}{uuid.uuid4().hex[:12]}"
+    base.mkdir(mode=0o700)
+    return base
+
+
+def switch(root: Path, base: Path) -> None:
+    """Make a generation count, and clear the others away. Who has one open keeps it (POSIX)."""
+    pointer = root / f".{_CURRENT}"
+    pointer.write_text(base.name, encoding="utf-8")
+    os.replace(pointer, root / _CURRENT)
+    _clear(root, keep=base)
+
+
+def _clear(root: Path, keep: Path) -> None:
+    for other in root.glob(f"{_PREFIX}*"):
+        if other != keep:
+            shutil.rmtree(other, ignore_errors=True)
+    if keep != root:
+        for name in _PARTS:
+            (root / name).unlink(missing_ok=True)
+        for name in _FOLDERS:
+            shutil.rmtree(root / name, ignore_errors=True)
