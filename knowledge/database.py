@@ -51,6 +51,8 @@ CREATE UNIQUE INDEX staged_by_source ON staged (source);
 CREATE TABLE tags (name TEXT PRIMARY KEY, created REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE tagged AS SELECT '' AS tag, * FROM sources;
 CREATE UNIQUE INDEX tagged_by_tag ON tagged (tag, source);
+-- So that a search by kind reads past no stored text.
+CREATE INDEX documents_by_kind ON documents (kind, id);
 CREATE INDEX sources_by_document ON sources (document_id);
 CREATE TABLE journal (document_id TEXT PRIMARY KEY, chunks INTEGER NOT NULL) WITHOUT ROWID;
 """

@@ -93,7 +93,7 @@ def named(
         found = {source for source in sources if under(source, paths)}
         added = {root for root in roots if under(root, paths)}
         if not found and not added:
-            found = {source for source in sources if matches(source, name)}
+            found = set(filter(matcher(name), sources))
             if len(found) > 1 and not any(mark in name for mark in "*?["):
                 raise SourceNotFound(
                     f"{len(found)} sources are called {name}.",
