@@ -124,10 +124,11 @@ def decode_html(data: bytes) -> tuple[str, tuple[str, ...]]:
     if len(data) > TEXT_LIMIT:
         raise too_large(len(data), TEXT_LIMIT)
     declared = _CHARSET.search(data[:4096])
-    if declared and not data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
-        if encoding := codec_of(declared[1].decode("ascii", "replace")):
-            with suppress(ValueError):
-                return data.decode(encoding), ()
+    marked = data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"))
+    encoding = codec_of(declared[1].decode("ascii", "replace")) if declared else None
+    if encoding and not marked:
+        with suppress(ValueError):
+            return data.decode(encoding), ()
     return decode(data)
 
 

@@ -2,6 +2,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -77,15 +78,16 @@ def server(tmp_path: Path) -> Iterator[str]:
     command = ["run", "--path", str(tmp_path / "served"), "--host", "127.0.0.1", "--port", port]
     with subprocess.Popen(
         [Path(sys.executable).with_name("chroma"), *map(str, command)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as process:
-        assert process.stdout is not None
         try:
-            for line in process.stdout:
-                if "Listening" in line or "Connect to" in line:
+            for _ in range(1200):
+                with suppress(OSError):
+                    socket.create_connection(("127.0.0.1", port)).close()
                     break
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(0.05)
             yield f"http://127.0.0.1:{port}"
         finally:
             process.kill()

@@ -282,3 +282,9 @@ def test_broken_and_unknown_code_is_read_without_sections() -> None:
     assert read_bytes(b"def (broken:\n class", "a.py").sections == ()
     lua = read_bytes(b"print('hi')", "a.lua")
     assert (lua.kind, lua.language, lua.sections) == ("code", "lua", ())
+
+
+def test_a_page_that_declares_a_codec_that_is_no_encoding_is_read_as_text() -> None:
+    for label in ("punycode", "unicode_escape", "rot13", "no-such-thing"):
+        page = f"<meta charset={label}><p>Plain words." + "-a" * 5000
+        assert "Plain words" in read_bytes(page.encode(), "a.html").text
