@@ -2,9 +2,11 @@
 
 An answer is read as claims: its sentences, each with the markers in it or right behind it. A claim
 that stands in its passage letter for letter (`quotes.py` says what that forgives) is quoted
-exactly there. Any other is a paraphrase: the passage's sentences that bear it out best are quoted,
-and weighed (`support.py`). What the answer itself puts between quotation marks must stand in a
-passage that it cites. It judges nothing but words: whether the answer is true is not known here.
+exactly there, or with the whole sentence that it was cut out of; where the rest of that sentence
+denies it, it is not borne out. Any other is a paraphrase: the passage's sentences that bear it out
+best are quoted, and weighed (`support.py`). What the answer itself puts between quotation marks
+must stand in a passage that it cites. It judges nothing but words: whether the answer is true is
+not known here.
 """
 
 from __future__ import annotations
@@ -15,15 +17,15 @@ from dataclasses import dataclass, replace
 from agent.claims import ABSTENTION, Claim, abstains, claims
 from agent.events import Citation, Outcome
 from agent.quotes import balanced, bold, find, normalise, quoted
-from agent.support import ENOUGH, support
+from agent.support import ENOUGH, Support, contradicts, says_something, support
 from knowledge.sentences import sentences
 from knowledge.types import Document, Passage, Span
 
 __all__ = ["ABSTENTION", "Resolved", "resolve"]
 
 _SHORT = 3
-"""A match of fewer words is shown with the sentence it stands in; a part between quotation marks
-of fewer is a name or an irony, and need not stand anywhere."""
+"""A part between quotation marks of fewer words is a name or an irony, and need not stand
+anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +116,19 @@ class _Source:
         """Whether the stored document holds the passage."""
         return self._base is not None
 
-    def whole(self, words: str) -> Span | None:
-        """Where the words stand, widened to their sentence where they are but few."""
+    def find(self, words: str) -> Span | None:
+        """Where the words stand letter for letter."""
         span = find(words, self.normal)
-        if span is None:
-            return None
-        if len(words.split()) < _SHORT:
-            for sentence in sentences(self.text):
-                if sentence.start <= span.start and span.end <= sentence.end:
-                    return sentence
-        return balanced(self.text, span)
+        return span and balanced(self.text, span)
+
+    def whole(self, span: Span) -> Span:
+        """The sentences that a span stands in; it itself where no word of theirs is left out."""
+        around = [sentence for sentence in sentences(self.text) if sentence.overlaps(span)]
+        if not around:
+            return span
+        start, end = min(span.start, around[0].start), max(span.end, around[-1].end)
+        left_out = self.text[start : span.start] + self.text[span.end : end]
+        return Span(start, end) if any(map(str.isalnum, left_out)) else span
 
     def cite(self, span: Span, claim: str, *, words: str = "") -> Citation:
         """A citation of a span of the passage, or of `words` that do not stand in it."""
@@ -169,18 +174,18 @@ def _check(claim: Claim, sources: Mapping[int, _Source]) -> _Verdict:
     own = [sources[n] for n in claim.markers or claim.nearby]
     found: list[Citation] = []
     missing = [part for part in quoted(claim.text) if len(part.split()) >= _SHORT]
-    standing = [part for part in missing if any(source.whole(part) for source in own)]
+    standing = [part for part in missing if any(source.find(part) for source in own)]
     missing = [part for part in missing if part not in standing]
     best = 0.0
     for source in own:
-        if span := _verbatim(claim.text, source):
-            found.append(source.cite(span, claim.text))
-            best = max(best, float(source.there))
+        if stands := _verbatim(claim.text, source):
+            found.append(source.cite(stands.span, claim.text))
+            best = max(best, stands.score if source.there else 0.0)
             continue
         weighed = support(claim.text, source.text, source.about)
         score = weighed.score if weighed and source.there else 0.0
         best = max(best, score)
-        parts = [span for part in standing if (span := source.whole(part))]
+        parts = [span for part in standing if (span := source.find(part))]
         found += [source.cite(span, claim.text) for span in parts]
         # Without a marker of its own, a claim is given only what bears it out.
         if weighed and not parts and (claim.markers or score >= ENOUGH):
@@ -197,10 +202,20 @@ def _check(claim: Claim, sources: Mapping[int, _Source]) -> _Verdict:
     return _Verdict(found, best >= ENOUGH and not missing, len(missing) if own else 0)
 
 
-def _verbatim(claim: str, source: _Source) -> Span | None:
-    """Where a claim stands as it is, or but for the mark that ends it or those around it."""
+def _verbatim(claim: str, source: _Source) -> Support | None:
+    """Where a claim stands as it is, or but for the mark that ends it or those around it.
+
+    Out of the middle of a sentence, it must say something by itself, and nothing that the sentence
+    denies.
+    """
     bare = claim.rstrip(" .!?…:;,*_")
-    return source.whole(claim) or source.whole(bare) or source.whole(bare.strip('"“”„«»'))
+    for words in (claim, bare, bare.strip('"“”„«»')):
+        if span := source.find(words):
+            whole = source.whole(span)
+            said = source.text[whole.start : whole.end]
+            borne = whole == span or (says_something(claim) and not contradicts(claim, said))
+            return Support(float(borne), whole)
+    return None
 
 
 def _note(claimed: int, supported: int, false: int, silent: bool) -> str:

@@ -1,7 +1,7 @@
 """An answer read as claims: its sentences, each with the citation markers that belong to it.
 
-Code, headings, questions and lines that lead in to others claim nothing. Whether a claim is borne
-out is not asked here; that is `citations.py`.
+Code, headings, questions and lines that lead in to a list or to code claim nothing. Whether a
+claim is borne out is not asked here; that is `citations.py`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,17 @@ ABSTENTION = "The sources do not say"
 """How an answer begins, or a sentence of it, that the passages do not hold."""
 
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
-_LEAST = 2
-"""Content words, or numbers, from which a sentence without a marker claims something."""
+_HEADING = re.compile(r"[ \t]*#{1,6}[ \t]+\Z")
+_LISTED = re.compile(r"\s*(?:[-*+•|>]\s|\(?(?:[0-9]{1,3}|[A-Za-z])[.)]\s|`{3}|~{3}|\||\$ )")
+_PRESENTS = re.compile(
+    r"[*_\s]*(?:here(?:['’]s|\s+(?:is|are))|below\s+(?:is|are))\b", re.IGNORECASE
+)
+_PREDICATES = re.compile(
+    r"\b(?:is|are|was|were|be|been|has|have|had|do|does|did|can|could|will|would|may|might|must"
+    r"|shall|should|cannot|(?:he|she|it|they|we|this|these|that|those|who)\s+\w)|n['’]t\b|['’]s\b",
+    re.IGNORECASE,
+)
+"""A verb, or a pronoun that has one: with it, one content word is a statement (`He died.`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +114,15 @@ def _owner(plain: str, spans: list[Span], place: int) -> int:
 def _claims(plain: str, span: Span) -> bool:
     """Whether a sentence without a marker says something that should have one."""
     sentence = plain[span.start : span.end]
-    line = plain[plain.rfind("\n", 0, span.start) + 1 : span.start]
-    if line.lstrip().startswith("#") or sentence.rstrip("*_ ").endswith((":", "?")):
+    bare = sentence.rstrip("*_ ")
+    if _HEADING.match(plain[plain.rfind("\n", 0, span.start) + 1 : span.start]):
         return False
-    return len(content(sentence)) + len(numbers(sentence)) >= _LEAST
+    if bare.endswith("?"):
+        return False
+    if bare.endswith(":") and (_LISTED.match(plain, span.end) or _PRESENTS.match(sentence)):
+        return False
+    words = len(content(sentence)) + len(numbers(sentence))
+    return words > 1 or (words == 1 and bool(_PREDICATES.search(sentence)))
 
 
 def _moved(span: tuple[int, int], markers: list[Marker], places: list[int]) -> Span:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -122,7 +122,7 @@ class Session:
         record = _Record(self._transcripts, self.id)
         last: Done | Failed | None = None
         try:
-            if warning := await asyncio.to_thread(record.begin, question, context):
+            if warning := await _finished(record.begin, question, context):
                 yield warning
             self.id = record.session
             async with aclosing(_expected(chosen, turn)) as events:
@@ -130,7 +130,7 @@ class Session:
                     if isinstance(event, Done | Failed):
                         last = event
                         break
-                    if record.add(event) and (warning := await asyncio.to_thread(record.flush)):
+                    if record.add(event) and (warning := await _finished(record.flush)):
                         yield warning
                     yield event
             if last is None:
@@ -140,14 +140,31 @@ class Session:
                 self._history += messages_of(question, [*record.events, last])
             record.add(last)
             state: State = "done" if isinstance(last, Done) else "failed"
-            warning = await asyncio.to_thread(record.close, state)
+            warning = await _finished(record.close, state)
         except BaseException:
+            self.id = record.session
             # At once and in this thread: whoever cancels may not wait for another.
             record.close("interrupted")
             raise
         if warning:
             yield warning
         yield last
+
+
+async def _finished(write: Callable[..., Status | None], *args: str) -> Status | None:
+    """Write in a thread, to its end even when cancelled: no other write may cross it.
+
+    A write waits for another process at most as long as the store says.
+    """
+    writing = asyncio.ensure_future(asyncio.to_thread(write, *args))
+    try:
+        return await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        while not writing.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([writing])
+        writing.exception()
+        raise
 
 
 async def _expected(mode: Mode, turn: Turn) -> AsyncGenerator[Event, None]:
@@ -171,7 +188,8 @@ class _Record:
         self.session = session
         self.events: list[Event] = []
         self._transcripts = transcripts
-        self._turn = 0
+        self._turn: int | None = None
+        """None until it has begun: before that, nothing can be written."""
         self._written = 0
         self._due = 0.0
 
@@ -201,7 +219,7 @@ class _Record:
         return warning
 
     def _write(self, state: State) -> Status | None:
-        if self._transcripts is None or self.session is None:
+        if self._transcripts is None or self.session is None or self._turn is None:
             return None
         new = self.events[self._written :]
         try:

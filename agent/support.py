@@ -1,8 +1,10 @@
 """How well a passage bears out a claim that does not quote it: by words, numbers and negation.
 
-A measure of overlap, not of truth: it sees a number that the passage does not hold, a name it does
-not know, a "not" too many; it does not see that two things have changed places. Its threshold and
-what that lets through are in docs/LOG.md.
+A measure of overlap, not of truth. A number that the passage does not hold, another unit of
+measure at a number, a name it does not know, a "not" or a "myth" on one side only: each alone
+keeps a claim from being supported. Not seen are two things that have changed places, a name or a
+number of the passage that belongs to something else in it, and one wrong word among many that is
+none of these. Its threshold and what that lets through are in docs/LOG.md.
 """
 
 from __future__ import annotations
@@ -10,6 +12,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from agent.denial import opposed
+from agent.names import names, unknown
+from agent.numerals import NUMBER_WORDS, figures, rates, times
 from knowledge.lexical import terms
 from knowledge.sentences import sentences
 from knowledge.types import Span
@@ -22,14 +27,10 @@ _EACH_MORE = 0.1
 """What a further sentence must add to the score to be quoted too."""
 _ELSEWHERE = 0.5
 """What a word counts that stands in the passage, but not in the sentences quoted."""
-_UNDENIED, _DENIED = 0.5, 0.75
-"""Factors where only the claim denies, and where only the quoted sentences do."""
+_UNSUPPORTED = ENOUGH - 0.1
+"""The highest score of a claim with a name that is not known, or that is denied."""
 
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W\d_]+(?:['’][^\W\d_]+)?")
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_NEGATION = re.compile(
-    r"\b(?:not|no|never|none|nobody|nothing|neither|nor|without|cannot)\b|n['’]t\b", re.IGNORECASE
-)
 _ADDED = """
 accord source sourc passag document text state say said mention describ note report also howev
 therefor thus yes there s t
@@ -37,8 +38,7 @@ therefor thus yes there s t
 _WEIGHED_OTHERWISE = "who what which when where how why not no never nor neither cannot"
 _WITHOUT_CONTENT = frozenset(f"{_ADDED} {_WEIGHED_OTHERWISE}".split())
 """Stems that a claim adds by telling where it has something from, that ask, or that deny."""
-_NUMBER_WORDS = "two three four five six seven eight nine ten eleven twelve"
-_DIGITS = {word: str(n) for n, word in enumerate(_NUMBER_WORDS.split(), start=2)}
+_NUMBER_STEMS = frozenset(stem for word in NUMBER_WORDS for stem in terms(word))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +57,29 @@ def content(text: str) -> dict[str, float]:
     for word in _WORD.findall(text):
         stems = terms(word.replace("’", "'").removesuffix("'s"))
         if stems and stems[-1] not in _WITHOUT_CONTENT:
-            stem = _DIGITS.get(stems[-1], stems[-1])
-            found[stem] = max(found.get(stem, 0.0), 2.0 if word[0].isupper() else 1.0)
+            weight = 2.0 if word[0].isupper() else 1.0
+            found[stems[-1]] = max(found.get(stems[-1], 0.0), weight)
     return found
 
 
 def numbers(text: str) -> set[str]:
-    """The numbers of a text, without separators of thousands: `1,000` is `1000`."""
-    plain = re.sub(r"(?<=\d)[,\u00a0\u202f](?=\d{3}(?!\d))", "", text)
-    return {number.lstrip("0") or "0" for number in _NUMBER.findall(plain)}
+    """The numbers of a text, in digits, without separators of thousands: `1,000` is `1000`."""
+    return {figure.value for figure in figures(text)}
 
 
 def support(claim: str, passage: str, about: str = "") -> Support | None:
     """Weigh a claim against a passage.
 
     The score is the share of the claim's content words, by weight, that the quoted sentences (or
-    `about`) hold, those elsewhere in the passage counting half. A number that stands nowhere in
-    them makes it 0; a negation on one side only lowers it.
+    `about`) hold, those elsewhere in the passage counting half. A number that does not stand in
+    the passage, or not with that unit, makes it 0. A name that stands nowhere, or a denial on one
+    side only, keeps it below `ENOUGH`.
 
     Args:
         claim: A sentence without markers.
         passage: The text that it is said to come from.
-        about: The passage's title and place, which its sentences take for granted.
+        about: The passage's title and place, whose words its sentences take for granted. Their
+            numbers say nothing: a page or a line is no fact.
 
     Returns:
         None where the passage holds no sentence.
@@ -86,9 +87,13 @@ def support(claim: str, passage: str, about: str = "") -> Support | None:
     spans = sentences(passage)
     if not spans:
         return None
-    wanted, wanted_numbers = content(claim), numbers(claim)
+    wanted = {stem: w for stem, w in content(claim).items() if stem not in _NUMBER_STEMS}
+    wanted_numbers = {figure.value for figure in figures(claim) if not figure.bare}
     held = [_held(passage[s.start : s.end]) for s in spans]
-    given = _held(about)
+    named = [name for name in names(claim) if content(name)]
+    strange = unknown(named, f"{passage}\n{about}")
+    # A name that is known in another form counts as there: "the German army", "army of Germany".
+    given = (content(about).keys() | content(" ".join(set(named) - strange)).keys()) - _NUMBER_STEMS
     total = sum(wanted.values()) + len(wanted_numbers)
 
     def covered(words: set[str]) -> float:
@@ -106,15 +111,40 @@ def support(claim: str, passage: str, about: str = "") -> Support | None:
     quoted = set().union(*held[first : last + 1])
     everything = set().union(given, *held)
     span = Span(spans[first].start, spans[last].end)
-    if wanted_numbers - everything:
+    if not total or _misnumbered(claim, wanted_numbers, passage):
         return Support(0.0, span)
     near = covered(quoted | given)
     score = near + _ELSEWHERE * (covered(everything) - near)
-    denies = bool(_NEGATION.search(claim))
-    denied = bool(_NEGATION.search(passage, span.start, span.end))
-    if denies != denied:
-        score *= _UNDENIED if denies else _DENIED
-    return Support(score if total else 0.0, span)
+    if any(everything.isdisjoint(terms(name)) for name in strange) or contradicts(
+        claim, passage[span.start : span.end]
+    ):
+        score = min(score, _UNSUPPORTED)
+    return Support(score, span)
+
+
+def says_something(claim: str) -> bool:
+    """Whether a claim holds a word or a number that could be borne out."""
+    return bool(content(claim) or numbers(claim))
+
+
+def contradicts(claim: str, said: str) -> bool:
+    """Whether a claim says what a sentence denies, or denies what it says."""
+    return opposed(claim, said, _held)
+
+
+def _misnumbered(claim: str, wanted: set[str], passage: str) -> bool:
+    """Whether a number of the claim is not the passage's, or measures or counts by another unit."""
+    units: dict[str, set[str]] = {}
+    for figure in figures(passage):
+        units.setdefault(figure.value, set()).add(figure.unit)
+    if wanted - units.keys():
+        return True
+    for figure in figures(claim):
+        there = units.get(figure.value, {""})
+        if figure.unit and "" not in there and figure.unit not in there:
+            return True
+    counted, by = rates(claim), rates(passage)
+    return bool(counted - by if by else counted - times(passage))
 
 
 def _held(text: str) -> set[str]:

@@ -139,13 +139,19 @@ class Transcripts:
         """More events of a turn, and how it now stands.
 
         Raises:
-            SessionNotFound: The session was deleted meanwhile.
+            SessionNotFound: The session was deleted meanwhile, or has no such turn.
         """
         with self._store.write() as db:
             _touch(db, session, time.time())
-            (row,) = db.execute(
+            found = db.execute(
                 "SELECT id FROM turns WHERE session = ? AND n = ?", (session, turn)
             ).fetchone()
+            if found is None:
+                raise SessionNotFound(
+                    f"Session {session} has no turn {turn}.",
+                    hint=f"See them: agent sessions show {session}",
+                )
+            (row,) = found
             last = db.execute(
                 "SELECT seq, event FROM events WHERE turn = ? ORDER BY seq DESC LIMIT 1", (row,)
             ).fetchone()

@@ -36,7 +36,7 @@ def commands(page: Path) -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_and_option_shown_exists(page: Path) -> None:
-    everywhere = set(re.findall(r"--?[\w-]+", " ".join(flags for flags, _ in OPTIONS)))
+    everywhere = {"--help", *re.findall(r"--?[\w-]+", " ".join(flags for flags, _ in OPTIONS))}
     for name, *rest in commands(page):
         if name.startswith("-"):
             assert name in {"--help", "--version"}

@@ -55,7 +55,7 @@ def only(resolved: Resolved) -> Citation:
             "Its diameter is 3,474 kilometres, about a\nquarter of Earth’s.",
         ),
         ("The far side was not seen until 1959 [1].", "The **far side** was not seen until 1959."),
-        ("far side was not seen [1]", "**far side** was not seen"),
+        ("far side was not seen [1]", "The **far side** was not seen until 1959."),
         (
             "The first photographs came from Mariner 4 in 1965. [2]",
             "The ﬁrst photo­graphs came from Mariner 4 in 1965.",
@@ -72,6 +72,53 @@ def test_a_claim_that_stands_there_is_quoted_exactly_there(answer: str, quote: s
 def test_a_short_match_is_shown_with_its_sentence() -> None:
     assert only(cite("Twice, in 1959 [1].")).quote.startswith("The **far side**")
     assert only(cite("1959 [1].")).quote == "The **far side** was not seen until 1959."
+
+
+def alone(answer: str, text: str, place: str = "") -> Resolved:
+    document = Document(text, "text")
+    only = replace(passage(text, document), place=place)
+    return resolve(answer, (only,), {document.id: document})
+
+
+@pytest.mark.parametrize(
+    ("answer", "source"),
+    [
+        ("Napoleon was short [1].", "It is a myth that Napoleon was short."),
+        ("unplug the device [1].", "Do not unplug the device while updating."),
+        ("The earth is flat [1].", "Nobody says that The earth is flat."),
+        ("the earth is flat [1].", "It is false that the earth is flat."),
+        ("the minister took bribes [1].", "He denied that the minister took bribes."),
+        ("It is [1].", "It is [see above] an island in the Baltic Sea."),
+    ],
+)
+def test_what_was_cut_out_of_a_sentence_that_denies_it_is_shown_with_it(
+    answer: str, source: str
+) -> None:
+    resolved = alone(answer, source)
+    assert (only(resolved).quote, only(resolved).verified) == (source, True)
+    assert resolved.outcome == "ungrounded"
+
+
+def test_what_was_cut_out_of_a_sentence_that_says_it_is_grounded() -> None:
+    resolved = alone("Napoleon was short [1].", "Some say Napoleon was short, but not thin.")
+    assert only(resolved).quote == "Some say Napoleon was short, but not thin."
+    assert resolved.outcome == "grounded"
+
+
+def test_a_denial_quoted_whole_is_grounded() -> None:
+    for text in ("It is a myth that Napoleon was short.", "Do not unplug it: wait."):
+        assert alone(f"{text} [1]", text).outcome == "grounded"
+
+
+def test_the_number_of_a_page_bears_nothing_out() -> None:
+    dose = "The dose is 10 mg per day."
+    assert alone("The dose is 5 mg per day [1].", dose, "p. 5").outcome == "ungrounded"
+
+
+def test_a_short_statement_without_a_marker_is_checked_too() -> None:
+    for more in ("It is poisonous.", "He died.", "It burned for many days:"):
+        resolved = alone(f"The bridge has thirty arches [1]. {more}", "The bridge has 30 arches.")
+        assert resolved.outcome == "partial"
 
 
 def test_a_match_does_not_begin_or_end_within_a_word() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from agent.claims import Claim, claims
 
 
@@ -39,11 +41,31 @@ def test_a_claim_knows_the_markers_of_its_paragraph_only() -> None:
 
 
 def test_what_claims_nothing_is_left_out() -> None:
-    text = "# Blue skies above\n\nYes.\n\nThese are the colours of things:\n\nIs the sky blue?\n\n"
+    text = "# Blue skies above\n\nYes.\n\nThese are the colours of things:\n\n- blue?\n\n"
     assert read(text + "Then [1]:\n```\nsky = blue[1] + sea\n```\nThe sky is blue.") == [
         ("Then:", (1,)),
         ("The sky is blue.", ()),
     ]
+
+
+@pytest.mark.parametrize("said", ["It is poisonous.", "He died.", "It has 5.", "Sugar melts."])
+def test_a_subject_and_a_verb_make_a_claim(said: str) -> None:
+    assert read(said) == [(said, ())]
+
+
+@pytest.mark.parametrize("said", ["Yes.", "Of course!", "So it is.", "Certainly.", "", "***"])
+def test_words_without_content_or_without_a_verb_claim_nothing(said: str) -> None:
+    assert read(said) == []
+
+
+@pytest.mark.parametrize("follows", ["", " It is old.", "\n\nIt is old."])
+def test_a_line_that_ends_in_a_colon_claims_unless_a_list_or_code_follows(follows: str) -> None:
+    assert read(f"The bridge is made of cheese:{follows}")[0][0].startswith("The bridge")
+
+
+@pytest.mark.parametrize("block", ["\n\n- ", "\n1. ", "\n* ", "\n\n| a | b |\n", "\n```\n"])
+def test_a_lead_in_to_a_list_a_table_or_code_claims_nothing(block: str) -> None:
+    assert all("cheese" not in text for text, _ in read(f"The kinds of cheese:{block}gouda"))
 
 
 def test_code_between_a_sentence_and_its_marker_belongs_to_the_claim() -> None:

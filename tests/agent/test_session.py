@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,58 @@ async def test_cancelling_closes_the_mode_and_records_what_there_was(store: Tran
     (turn,) = store.turns(talk.id)
     assert (turn.state, turn.answer) == ("interrupted", "It is")
     assert talk.history == ()
+
+
+class Blocked:
+    """A store where one method waits for another process, until that lets go of it."""
+
+    def __init__(self, store: Transcripts, method: str) -> None:
+        self._store, self._method = store, method
+        self.waiting, self.free = threading.Event(), threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._store, name)
+        if name != self._method:
+            return found
+
+        def wait(*args: Any, **kwargs: Any) -> Any:
+            self.waiting.set()
+            assert self.free.wait(30)
+            return found(*args, **kwargs)
+
+        return wait
+
+
+async def cancelled_while(method: str, store: Transcripts, resume: str | None) -> Session:
+    blocked: Any = Blocked(store, method)
+    talk = session(ScriptedMode(*ANSWER), blocked, resume=resume)
+    task = asyncio.create_task(ask(talk, "Again?"))
+    await asyncio.to_thread(blocked.waiting.wait, 30)
+    task.cancel()
+    asyncio.get_running_loop().call_soon(task.cancel)
+    asyncio.get_running_loop().call_soon(asyncio.get_running_loop().call_soon, blocked.free.set)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    return talk
+
+
+async def test_cancelling_while_a_turn_is_begun_leaves_it_interrupted(store: Transcripts) -> None:
+    resumed = session(ScriptedMode(*ANSWER), store)
+    await ask(resumed)
+    for resume in (resumed.id, None):
+        talk = await cancelled_while("begin", store, resume)
+        assert talk.id is not None
+        assert store.turns(talk.id)[-1].question == "Again?"
+        assert store.turns(talk.id)[-1].state == "interrupted"
+
+
+async def test_cancelling_during_a_write_writes_nothing_twice(store: Transcripts) -> None:
+    talk = await cancelled_while("append", store, None)
+    assert talk.id is not None
+    (turn,) = store.turns(talk.id)
+    assert turn.state == "done"
+    assert turn.events[0] == Token("It is so.")
+    assert len(turn.events) == 2
 
 
 async def test_leaving_early_closes_the_mode_and_records_what_there_was(

@@ -10,8 +10,8 @@ PASSAGE = (
 )
 
 
-def score(claim: str) -> float:
-    found = support(claim, PASSAGE, "Annual report")
+def score(claim: str, passage: str = PASSAGE, about: str = "Annual report") -> float:
+    found = support(claim, passage, about)
     assert found is not None
     return found.score
 
@@ -43,6 +43,62 @@ def test_another_claim_is_not(claim: str) -> None:
     assert score(claim) < ENOUGH
 
 
+@pytest.mark.parametrize(
+    ("claim", "passage"),
+    [
+        ("Lyon is the capital of France.", "Paris is the capital of France."),
+        ("Microsoft bought Activision.", "Sony bought Activision."),
+        ("It was signed by Germany in 1990.", "It was signed by France in 1990."),
+        ("The treaty of Rome was signed.", "The treaty of Nice was signed."),
+        ("The bridge has twenty arches.", "The bridge has thirty arches."),
+        ("It sold two hundred looms.", "It sold three hundred looms."),
+        ("It cost 3 million euros.", "It cost 3 billion euros."),
+        ("The pump is serviced once per week.", "The pump is serviced once per day."),
+        ("It sells 1,200 looms a month.", "It sells 1,200 looms a year."),
+        ("The tunnel is 50 miles long.", "The tunnel is 50 km long."),
+        ("The vaccine is kept at 5 °C.", "The vaccine is kept at -5 °C."),
+        ("The vaccine is kept at -5 °C.", "The vaccine is kept at 5 °C."),
+        ("Napoleon was short.", "It is a myth that Napoleon was short."),
+        ("Unplug the device.", "Do not unplug the device while updating."),
+        ("Unplug the device.", "Do not unplug the device until the update ends."),
+        ("The minister took bribes.", "The minister denied that he took bribes."),
+        ("The moon is made of cheese.", "That the moon is made of cheese is not true."),
+    ],
+)
+def test_one_wrong_name_number_unit_or_denial_is_enough(claim: str, passage: str) -> None:
+    assert score(claim, passage) < ENOUGH
+
+
+@pytest.mark.parametrize(
+    ("claim", "passage"),
+    [
+        ("The German army won in 1871.", "The army of Germany won in 1871."),
+        ("In 1969 NASA landed there.", "The National Aeronautics and Space Administration landed "
+         "there in 1969."),
+        ("French troops left in 1815.", "The troops of France left in 1815."),
+        ("It is a work of embroidery.", "It is a work of embroidery, which is not woven."),
+        ("Beyonce sang.", "Beyoncé sang."),
+        ("Unplug the device first.", "First the device is to be unplugged."),
+        ("Recently, thirty arches were repaired.", "30 arches were repaired."),
+        ("It sold 1.2 thousand looms per year.", "It sold 1,200 looms annually."),
+        ("The far side was seen in 1959.", "The far side was not seen until 1959."),
+        ("Napoleon was short.", "Napoleon was short, but he was not thin."),
+        ("It runs on Linux and on Windows.", "It runs not only on Linux, but also on Windows."),
+        ("It takes 5 days.", "It takes 5 to 6 days."),
+        ("Napoleon was not short.", "It is a myth that Napoleon was short."),
+    ],
+)  # fmt: skip
+def test_the_same_in_another_form_is_supported(claim: str, passage: str) -> None:
+    assert score(claim, passage) >= ENOUGH
+
+
+def test_a_page_or_a_line_is_no_evidence_for_a_number() -> None:
+    passage = "The dose is 10 mg per day."
+    assert score("The dose is 5 mg per day.", passage, "Leaflet p. 5") == 0
+    assert score("The dose is 1 mg per day.", passage, "Leaflet line 1") == 0
+    assert score("The dose in the leaflet is 10 mg per day.", passage, "Leaflet p. 5") == 1
+
+
 def test_the_sentences_that_say_it_are_pointed_at() -> None:
     found = support("Acme, founded in 1987, sold 1,200 looms a year.", PASSAGE)
     assert found is not None
@@ -55,5 +111,18 @@ def test_a_passage_without_a_sentence_supports_nothing() -> None:
     assert support("Acme.", " \n") is None
 
 
-def test_numbers_are_read_without_separators_of_thousands() -> None:
-    assert numbers("1,200 and 03 and 1.5 and 12,5") == {"1200", "3", "1.5", "12,5"}
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("1,200 and 03 and 1.5 and 12,5", {"1200", "3", "1.5", "12,5"}),
+        ("twelve hundred, 1.2 thousand", {"1200"}),
+        ("two hundred and five or twenty-one", {"205", "21"}),
+        ("two and three", {"2", "3"}),
+        ("-5 °C, minus six, (−7)", {"-5", "-6", "-7"}),
+        ("3-5 days, COVID-19, 1990–1995, 10 -4", {"3", "5", "19", "1990", "1995", "10", "4"}),
+        ("a hundred, hundreds, 3 million", {"100", "3000000"}),
+        ("00 and 0.50", {"0", "0.50"}),
+    ],
+)
+def test_numbers_are_read_in_digits_and_words_with_their_sign(text: str, read: set[str]) -> None:
+    assert numbers(text) == read

@@ -293,3 +293,9 @@ def test_threads_may_share_a_store(store: Transcripts) -> None:
     for thread in threads:
         thread.join()
     assert sorted((i.title, i.turns) for i in store.sessions()) == [(c, 10) for c in "abc"]
+
+
+def test_a_turn_that_never_began_cannot_be_written(store: Transcripts) -> None:
+    session = store.create("x")
+    with pytest.raises(SessionNotFound, match="no turn 3"):
+        store.append(session, 3, [])

@@ -1,0 +1,169 @@
+"""Figures in a text: what number they are, and what unit of measure stands at them.
+
+Reads digits and English number words alike, so that `1,200`, `twelve hundred` and `1.2 thousand`
+are one number. It converts no units and reads no dates.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
+
+_SMALL = """
+zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
+sixteen seventeen eighteen nineteen
+"""
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_SCALES = {
+    "dozen": 12, "hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9,
+    "trillion": 10**12,
+}  # fmt: skip
+_VALUES = {
+    **{word: n for n, word in enumerate(_SMALL.split())},
+    **{word: n for n, word in zip(range(20, 100, 10), _TENS.split(), strict=True)},
+    **_SCALES,
+}
+NUMBER_WORDS = frozenset(_VALUES)
+"""In lower case, each a word of its own."""
+
+_UNITS = {
+    "second": "seconds sec secs", "minute": "minutes min mins minutely",
+    "hour": "hours h hr hrs hourly", "day": "days daily", "week": "weeks weekly",
+    "month": "months monthly", "quarter": "quarters quarterly",
+    "year": "years yr yrs yearly annum annual annually", "decade": "decades",
+    "century": "centuries", "mg": "milligram milligrams", "g": "gram grams gramme grammes",
+    "kg": "kilogram kilograms kilo kilos", "tonne": "tonnes", "ton": "tons", "oz": "ounce ounces",
+    "lb": "lbs", "mm": "millimetre millimetres millimeter millimeters",
+    "cm": "centimetre centimetres centimeter centimeters", "m": "metre metres meter meters",
+    "km": "kilometre kilometres kilometer kilometers", "mile": "miles", "inch": "inches",
+    "ft": "foot feet", "yard": "yards", "ml": "millilitre millilitres milliliter milliliters",
+    "l": "litre litres liter liters", "gallon": "gallons", "percent": "%", "dollar": "$ dollars",
+    "euro": "€ euros", "pound": "£ pounds", "cent": "cents", "°c": "celsius", "°f": "fahrenheit",
+    "byte": "bytes", "kb": "", "mb": "", "gb": "", "tb": "", "watt": "watts w", "kw": "", "mw": "",
+}  # fmt: skip
+_UNIT = {word: unit for unit, words in _UNITS.items() for word in (unit, *words.split())}
+_TIME_WORDS = "second minute hour day week month quarter year decade century"
+_ADVERB_WORDS = "minutely hourly daily weekly monthly quarterly yearly annual annually"
+_TIMES = frozenset(_TIME_WORDS.split())
+_ADVERBS = frozenset(_ADVERB_WORDS.split())
+
+_DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
+_TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
+_MINUS = re.compile(r"(?:(?<![\w)\].])(?<!\d\s)[-−–]|\b(?:minus|negative)\s+)\Z", re.IGNORECASE)
+_SEPARATOR = re.compile(r"[\s\u00a0\u202f]+|-")
+_UNIT_AT = re.compile(r"[\s\u00a0\u202f-]*(°?[^\W\d_]+|[%€$£])", re.UNICODE)
+_CURRENCY = re.compile(r"([$€£])\s?\Z")
+_RATE = re.compile(
+    r"(?:\b(?:per|each|every)\s+|/\s?|\ban?\s+)([^\W\d_]+)\b(?!\s+(?:ago|later|after|before|earlier))",
+    re.IGNORECASE,
+)
+
+
+class Figure(NamedTuple):
+    """A number of a text."""
+
+    value: str
+    """In digits, with a leading minus if it has one, without separators of thousands."""
+    unit: str
+    """What measures it, singular; empty where no known unit stands at it."""
+    bare: bool
+    """It is the word `one` alone, which seldom counts."""
+
+
+def figures(text: str) -> Iterator[Figure]:
+    """The numbers of a text, in order. Number words that belong together are one number."""
+    text = re.sub(r"(?<=\d)[,\u00a0\u202f](?=\d{3}(?!\d))", "", text)
+    tokens = list(_TOKEN.finditer(text))
+    i = 0
+    while i < len(tokens):
+        first = tokens[i]
+        if not first[0][0].isdigit() and first[0].lower() not in _SMALL_AND_TENS:
+            counts = first[0].lower() in _SCALES and i and tokens[i - 1][0].lower() == "a"
+            if not counts:
+                i += 1
+                continue
+        value, last = _read(text, tokens, i)
+        start, end = first.start(), tokens[last].end()
+        sign = "-" if value != "0" and _MINUS.search(text, 0, start) else ""
+        yield Figure(sign + value, _unit(text, start, end), first[0].lower() == "one" and last == i)
+        i = last + 1
+
+
+def rates(text: str) -> set[str]:
+    """The units of time that something is counted by: `per day`, `a day`, `daily` give `day`."""
+    found = {_UNIT.get(rate[1].lower(), "") for rate in _RATE.finditer(text)} & _TIMES
+    return found | {_UNIT[word] for word in _words(text) if word in _ADVERBS}
+
+
+def times(text: str) -> set[str]:
+    """All units of time that a text names."""
+    return {_UNIT[word] for word in _words(text) if word in _UNIT} & _TIMES
+
+
+_SMALL_AND_TENS = NUMBER_WORDS - _SCALES.keys()
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W\d_]+", text.lower())
+
+
+def _read(text: str, tokens: list[re.Match[str]], i: int) -> tuple[str, int]:
+    """The number that begins at a token, and the last token that belongs to it."""
+    word = tokens[i][0].lower()
+    if word[0].isdigit():
+        digits = word.lstrip("0") or "0"
+        digits = f"0{digits}" if not digits[0].isdigit() else digits
+        scale, last = Decimal(1), i
+        while (after := _next(text, tokens, last)) and after in _SCALES:
+            scale, last = scale * _SCALES[after], last + 1
+        try:
+            return (digits if last == i else _plain(Decimal(digits) * scale)), last
+        except InvalidOperation:
+            return digits, i
+    total, current, last = 0, _VALUES[word], i
+    while after := _next(text, tokens, last):
+        step = 1
+        if after == "and" and (current >= 100 or (total and not current)):
+            after = _next(text, tokens, last + 1) or ""
+            step = 2
+        value = _VALUES.get(after, -1)
+        if after in _SCALES and step == 1:
+            if value <= 100:
+                current *= value
+            else:
+                total, current = total + current * value, 0
+        elif (current or total) and _fits(value, current):
+            current += value
+        else:
+            break
+        last += step
+    return str(total + current), last
+
+
+def _fits(value: int, current: int) -> bool:
+    """Whether a number word goes on with what was read: `twenty` `one`, `hundred` `twelve`."""
+    if 0 < value < 10:
+        return current % 10 == 0 and current % 100 != 10
+    return 10 <= value < 100 and current % 100 == 0
+
+
+def _next(text: str, tokens: list[re.Match[str]], i: int) -> str | None:
+    """The word behind a token, where but a blank or a hyphen lies between them."""
+    if i + 1 >= len(tokens):
+        return None
+    between = text[tokens[i].end() : tokens[i + 1].start()]
+    return tokens[i + 1][0].lower() if _SEPARATOR.fullmatch(between) else None
+
+
+def _unit(text: str, start: int, end: int) -> str:
+    if money := _CURRENCY.search(text, 0, start):
+        return _UNIT[money[1]]
+    after = _UNIT_AT.match(text, end)
+    return _UNIT.get(after[1].lower(), "") if after else ""
+
+
+def _plain(value: Decimal) -> str:
+    digits = f"{value:f}"
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
