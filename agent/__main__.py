@@ -19,6 +19,7 @@ def main() -> int:
     Returns:
         The exit code; `agent.cli.exits` says what it means.
     """
+    _prepare_streams()
     arguments = sys.argv[1:]
     program = os.path.splitext(os.path.basename(sys.argv[0]))[0]
     if program not in PROGRAMS:
@@ -44,13 +45,29 @@ def main() -> int:
         return 130
 
 
+def _prepare_streams() -> None:
+    """Make the standard streams there, and able to print any text.
+
+    In the order of their numbers: a file that is opened takes the lowest that is free.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+        elif mode == "w" and hasattr(stream, "reconfigure"):
+            # File names may hold bytes that are no text, and the encoding may lack a letter:
+            # printing one must not end the program.
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _say(text: str) -> int:
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader (`head`, a pager) has gone: leave nothing for the interpreter to flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        from agent.cli.exits import cannot_print
+
+        return cannot_print(error)
     return 0
 
 

@@ -37,22 +37,26 @@ class Config:
     """What the user has chosen. Each field but `origins` is a setting of that name."""
 
     model: str = "embedded"
-    """Who answers: `embedded` (offline, extractive), any litellm name, or `local:PATH`."""
+    """Who answers: `embedded` (offline, extractive), or any litellm name."""
     mode: str = "naive"
     """How an answer is found, where `--mode` does not say."""
     library: str = "default"
-    """Which library is asked: a name, or the path of a folder library."""
-    persona: str = "none"
-    """The voice that restyles answers; `none` for plain ones."""
+    """Which library is asked: a name, or the path of a folder that has one of its own."""
     embedder: str = "minilm"
     """Who turns text into vectors: `minilm` (offline), `none`, or any litellm embedding name."""
-    chroma_url: str = ""
+    embedder_api_base: str = field(default="", metadata={"address": True})
+    """Address of the embedder's server, where it is not the provider's own."""
+    embedder_api_key_env: str = ""
+    """Name of the environment variable that holds the embedder's key, if not the usual one."""
+    chroma_url: str = field(default="", metadata={"address": True})
     """Address of a Chroma server that keeps the vectors; unset keeps them in the library."""
+    allow_hosts: str = ""
+    """Hosts, by comma, whose pages may be fetched though they lie in an inner network."""
     precision: Literal["auto", "int8", "fp32"] = "auto"
     """Arithmetic of the embedded embedder; `auto` takes what measured best."""
     threads: int = field(default=0, metadata={"range": (0, 1024)})
     """Processor threads for embedding; 0 takes what the machine has."""
-    api_base: str = ""
+    api_base: str = field(default="", metadata={"address": True})
     """Address of the model's server, where it is not the provider's own."""
     api_key_env: str = ""
     """Name of the environment variable that holds the model's key, if not the provider's usual."""
@@ -177,17 +181,31 @@ def _read(file: Path) -> dict[str, Any]:
         ) from error
     except OSError as error:
         raise ConfigError(
-            f"{file} cannot be read: {error.strerror}.", hint=f"Look at it: ls -l '{file}'"
+            f"{file} cannot be read: {error.strerror}.", hint=how_to_read(file)
         ) from error
+
+
+def how_to_read(file: Path) -> str:
+    """The hint for a settings file that cannot be read."""
+    if os.path.isdir(file):
+        return f"Move it aside: mv '{file}' '{file}.broken'"
+    if os.path.exists(file.parent) and not os.path.isdir(file.parent):
+        return f"{file.parent} is no folder; take another: export AGENT_HOME=FOLDER"
+    return f"Look at it: ls -l '{file}'"
 
 
 def _checked(name: str, value: Any, where: str) -> Value:
     """The value, if the setting may have it. An error never repeats what may be a secret."""
     kinds = _kinds(name, where)
     if isinstance(value, str):
-        variable_name = name != "api_key_env" or not value or _VARIABLE.fullmatch(value)
+        variable_name = not name.endswith("api_key_env") or not value or _VARIABLE.fullmatch(value)
         if _SECRET_VALUE.search(value) or not variable_name:
             raise _secret(where, name)
+        if value and _FIELDS[name].metadata.get("address") and not _is_address(value):
+            raise ConfigError(
+                f"{where}: '{name}' must be {_expected(name)}.",
+                hint=_how_to_set(name, where),
+            )
     if float in kinds and type(value) is int:
         value = float(value)
     low, high = _FIELDS[name].metadata.get("range", (None, None))
@@ -196,7 +214,7 @@ def _checked(name: str, value: Any, where: str) -> Value:
     if not fits or (low is not None and value is not None and not low <= value <= high):
         raise ConfigError(
             f"{where}: '{name}' must be {_expected(name)}, not {value!r}.",
-            hint=f"Set it: agent config set {name} VALUE",
+            hint=_how_to_set(name, where),
         )
     assert value is None or isinstance(value, str | int | float)
     return value
@@ -218,11 +236,30 @@ def _kinds(name: str, where: str) -> tuple[Any, ...]:
     )
 
 
+def _how_to_set(name: str, where: str) -> str:
+    if where == variable(name):  # it overrides the file
+        return f"Set it: export {where}=VALUE, or drop it: unset {where}"
+    return f"Set it: agent config set {name} VALUE"
+
+
+def _is_address(text: str) -> bool:
+    """Whether it can be connected to; a library that is given another would call it a bug."""
+    from urllib.parse import urlsplit
+
+    try:
+        url = urlsplit(text)
+        _ = url.port  # raises where it is no number
+    except ValueError:
+        return False
+    return url.scheme in ("http", "https") and bool(url.hostname) and text.isprintable()
+
+
 def _secret(where: str, name: str) -> ConfigError:
+    variable_of = "embedder_api_key_env" if name.startswith("embedder") else "api_key_env"
     return ConfigError(
         f"{where}: '{name}' seems to hold a key, and keys are not stored in settings.",
         hint="Put the key in the environment (export OPENAI_API_KEY=…); where the variable has "
-        "another name, say which: agent config set api_key_env VARIABLE_NAME",
+        f"another name, say which: agent config set {variable_of} VARIABLE_NAME",
     )
 
 
@@ -231,6 +268,8 @@ def _expected(name: str) -> str:
     low, high = _FIELDS[name].metadata.get("range", (None, None))
     if choices := [kind for kind in kinds if isinstance(kind, str)]:
         return "one of " + ", ".join(choices)
+    if _FIELDS[name].metadata.get("address"):
+        return "an address such as http://localhost:8080/v1"
     what = "a whole number" if int in kinds else "a number" if float in kinds else "text"
     words = what if low is None else f"{what} from {low} to {high}"
     return words + (" (or unset)" if NoneType in kinds else "")

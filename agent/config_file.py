@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.config import parse
+from agent.config import how_to_read, parse
 from agent.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -67,7 +67,9 @@ def _open(file: Path) -> TOMLDocument:
             hint=f"Mend the file, or move it aside: mv '{file}' '{file}.broken'",
         ) from error
     except OSError as error:
-        raise ConfigError(f"{file} cannot be read: {error.strerror}.") from error
+        raise ConfigError(
+            f"{file} cannot be read: {error.strerror}.", hint=how_to_read(file)
+        ) from error
 
 
 def _write(file: Path, text: str) -> None:

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent import libraries
 from agent.config import Config
 from agent.errors import ConfigError, TranscriptError
 from agent.paths import Paths
@@ -24,19 +25,8 @@ if TYPE_CHECKING:
 MODES = ("naive",)
 """What `--mode` offers: the modes that exist."""
 
-FOLDER = ".understudy"
-"""The folder of a folder library: what is asked for below its parent is asked of it."""
-
 SCRIPTED = "scripted:"
 """How a model begins whose answers stand in a file."""
-
-
-def folder_library(start: Path) -> Path | None:
-    """The folder library that a working folder lies in; None where there is none above it."""
-    for place in (start, *start.parents):
-        if (place / FOLDER).is_dir():
-            return place / FOLDER
-    return None
 
 
 class Parts:
@@ -84,22 +74,19 @@ class Parts:
     def library_root(self) -> Path:
         """The folder of the library in use, which need not exist.
 
-        Where nobody has named one, a folder library counts from its folder downwards, as a git
-        repository does.
-
         Raises:
             ConfigError: Its name is no name.
         """
-        name = self.config.library
-        if "library" not in self.config.origins and (found := folder_library(Path.cwd())):
-            return found
-        if name.startswith((".", "~")) or os.sep in name or "/" in name:
-            return Path(name).expanduser().absolute()
-        if not name or "\0" in name:
-            raise ConfigError(
-                f"'{name}' cannot be the name of a library.", hint="agent config unset library"
-            )
-        return self.paths.libraries / name
+        return libraries.root(self.config, self.paths)
+
+    @property
+    def library_holds_something(self) -> bool:
+        """Whether anything has ever been added to the library in use.
+
+        Raises:
+            UsageError: There is no such library, and it is not the default one.
+        """
+        return libraries.holds_something(self.library_root, self.paths)
 
     @property
     def api_key(self) -> str | None:
@@ -108,13 +95,24 @@ class Parts:
         Raises:
             ConfigError: The named variable is not set.
         """
-        name = self.config.api_key_env
+        return self._key("api_key_env", self.config.api_key_env)
+
+    @property
+    def embedder_api_key(self) -> str | None:
+        """The embedder's key, likewise. The model's is never sent to the embedder's provider.
+
+        Raises:
+            ConfigError: The named variable is not set.
+        """
+        return self._key("embedder_api_key_env", self.config.embedder_api_key_env)
+
+    def _key(self, setting: str, name: str) -> str | None:
         if not name:
             return None
         if not (key := self._env.get(name, "").strip()):
             raise ConfigError(
-                f"The setting api_key_env names the variable {name}, which is not set.",
-                hint=f"export {name}=…  or: agent config unset api_key_env",
+                f"The setting {setting} names the variable {name}, which is not set.",
+                hint=f"export {name}=…  or: agent config unset {setting}",
             )
         return key
 
@@ -137,8 +135,8 @@ class Parts:
 
         return GatewayEmbedder(
             name,
-            api_base=self.config.api_base or None,
-            api_key=self.api_key,
+            api_base=self.config.embedder_api_base or None,
+            api_key=self.embedder_api_key,
             timeout=self.config.timeout,
             retries=self.config.retries,
         )
@@ -167,17 +165,36 @@ class Parts:
         )
 
     @contextmanager
-    def open_library(self) -> Iterator[Library]:
-        """The library in use, made where there is none."""
+    def open_library(self, *, create: bool = False) -> Iterator[Library]:
+        """The library in use. One that holds nothing yet is an empty one that is not kept.
+
+        Args:
+            create: Make it where there is none: what is done to it is to stay.
+
+        Raises:
+            UsageError: There is no library of that name, or none in that folder. A folder's is
+                never made in passing, whatever `create` says: `agent library init` is for that.
+        """
         from knowledge.library import Library
 
-        library = Library.open(
-            self.library_root, embedder=self.embedder, chroma_url=self.config.chroma_url
-        )
-        try:
+        with ExitStack() as stack:
+            root = self.library_root
+            kept = create
+            if not create or root.name == libraries.FOLDER:
+                kept = self.library_holds_something or create
+            if not kept:
+                from tempfile import TemporaryDirectory
+
+                place = TemporaryDirectory(prefix="understudy-", ignore_cleanup_errors=True)
+                root = Path(stack.enter_context(place))
+            library = Library.open(
+                root,
+                embedder=self.embedder,
+                chroma_url=self.config.chroma_url if kept else "",
+                allow_hosts=[h.strip() for h in self.config.allow_hosts.split(",") if h.strip()],
+            )
+            stack.callback(library.close)
             yield library
-        finally:
-            library.close()
 
     @contextmanager
     def open_transcripts(self) -> Iterator[Transcripts]:

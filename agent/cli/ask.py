@@ -45,7 +45,9 @@ def ask(
     """
     if as_json and as_lines:
         raise UsageError("--json and --jsonl exclude each other.")
-    printer = JsonPrinter() if as_json else JsonLinesPrinter() if as_lines else TextPrinter(console)
+    printer: JsonPrinter | JsonLinesPrinter | TextPrinter = TextPrinter(console)
+    if as_json or as_lines:
+        printer = JsonPrinter(console) if as_json else JsonLinesPrinter()
     console.on_error = printer.failed
     if resume and session_id:
         raise UsageError("--continue and --session exclude each other.")

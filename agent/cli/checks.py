@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from agent.errors import AgentError, ConfigError
+from agent.errors import AgentError
 from knowledge.errors import KnowledgeError
 
 if TYPE_CHECKING:
@@ -49,31 +49,39 @@ def run(library: str | None) -> Iterator[Check]:
     from agent.paths import Paths
     from agent.wiring import Parts
 
-    yield program()
-    yield packages()
     paths = Paths.from_env()
-    try:
+    # What works is looked for with the defaults where the settings cannot be read.
+    parts = Parts(paths, Config())
+
+    def settings() -> Check:
+        nonlocal parts
         parts = Parts.from_env({"library": library})
-        held = "" if paths.config_file.exists() else " (not there; defaults hold)"
-        yield Check("settings", "ok", f"{paths.config_file}{held}")
-    except ConfigError as error:
-        yield Check("settings", "fail", str(error), error.hint)
-        parts = Parts(paths, Config())
-    yield disk(paths.data)
-    for name, check in (
-        ("embedder", embedder),
-        ("library", library_state),
-        ("model", model),
-        ("sessions", sessions),
-    ):
-        yield _guarded(name, check, parts)
+        held = "" if os.path.exists(paths.config_file) else " (not there; defaults hold)"
+        return Check("settings", "ok", f"{paths.config_file}{held}")
+
+    checks: tuple[tuple[str, Callable[[], Check]], ...] = (
+        ("program", program),
+        ("packages", packages),
+        ("settings", settings),
+        ("disk", lambda: disk(paths.data)),
+        ("embedder", lambda: embedder(parts)),
+        ("library", lambda: library_state(parts)),
+        ("model", lambda: model(parts)),
+        ("sessions", lambda: sessions(parts)),
+    )
+    for name, check in checks:
+        yield _guarded(name, check)
 
 
-def _guarded(name: str, check: Callable[[Parts], Check], parts: Parts) -> Check:
+def _guarded(name: str, check: Callable[[], Check]) -> Check:
     try:
-        return check(parts)
+        return check()
     except (AgentError, KnowledgeError) as error:
         return Check(name, "fail", str(error), error.hint)
+    except OSError as error:
+        place = "" if error.filename is None else str(error.filename)
+        mend = f"ls -ld '{place}'" if place else ""
+        return Check(name, "fail", f"{place}: {error.strerror}".removeprefix(": "), mend)
     except Exception as error:
         # A doctor that dies of the illness helps nobody: whatever breaks is a finding.
         return Check(name, "fail", f"{type(error).__name__}: {error}")
@@ -109,18 +117,32 @@ def packages() -> Check:
 
 def disk(place: Path) -> Check:
     """Whether the data folder can be written to and has room."""
-    there = place
-    while not there.exists() and there != there.parent:
-        there = there.parent
-    free = shutil.disk_usage(there).free
+    if trouble := blocked(place):
+        return Check("disk", "fail", trouble, "export AGENT_HOME=FOLDER")
+    free = shutil.disk_usage(_nearest(place)).free
     detail = f"{free / 1e9:.1f} GB free in {place}"
-    if not os.access(there, os.W_OK):
-        return Check("disk", "fail", f"{there} cannot be written to", "export AGENT_HOME=FOLDER")
     if free < NO_DISK:
         return Check("disk", "fail", detail, "Make room, or: export AGENT_HOME=FOLDER")
     if free < LOW_DISK:
         return Check("disk", "warn", detail, "Make room, or: export AGENT_HOME=FOLDER")
     return Check("disk", "ok", detail)
+
+
+def blocked(place: Path) -> str:
+    """Why nothing can be kept in a folder, which need not be there yet; empty where it can."""
+    there = _nearest(place)
+    if not there.is_dir():
+        return f"{there} is a file, and a folder is needed there"
+    if not os.access(there, os.R_OK | os.W_OK | os.X_OK):
+        return f"{there} cannot be read and written to"
+    return ""
+
+
+def _nearest(place: Path) -> Path:
+    """The place itself, or the first above it that can be seen."""
+    while not os.path.exists(place) and place != place.parent:
+        place = place.parent
+    return place
 
 
 def embedder(parts: Parts) -> Check:
@@ -131,7 +153,8 @@ def embedder(parts: Parts) -> Check:
             "embedder", "warn", "none: search is by words only", "agent config unset embedder"
         )
     if name != "minilm":
-        return _provider("embedder", name, parts)
+        base, key = parts.config.embedder_api_base, parts.embedder_api_key
+        return _provider("embedder", name, base, key, setting="embedder_api_base")
     from knowledge import weights
 
     found = weights.find(parts.paths.cache)
@@ -147,7 +170,9 @@ def library_state(parts: Parts) -> Check:
     import asyncio
 
     root = parts.library_root
-    if not (root / "catalog.sqlite").exists():
+    if trouble := blocked(root):
+        return Check("library", "fail", trouble, "agent library list")
+    if not parts.library_holds_something:
         return Check("library", "ok", f"empty ({root})", "agent add PATH")
     with parts.open_library() as library:
         status = asyncio.run(library.status())
@@ -155,6 +180,8 @@ def library_state(parts: Parts) -> Check:
         f"{status.sources:,} sources, {status.documents:,} documents, {status.chunks:,} passages, "
         f"{status.size_bytes / 1e6:.1f} MB ({root})"
     )
+    if status.chunks and (trouble := _search(root)):
+        return Check("library", "fail", f"{detail}; {trouble}", "agent sync --rebuild")
     configured = parts.embedder
     if status.embedder and configured is not None and status.embedder != configured.name:
         return Check(
@@ -173,6 +200,23 @@ def library_state(parts: Parts) -> Check:
     return Check("library", "ok", detail)
 
 
+def _search(root: Path) -> str:
+    """Why the published picture of a library cannot be searched; empty where it can."""
+    import asyncio
+
+    from knowledge.library import Library
+
+    library = Library.open(root, embedder=None)
+    try:
+        found = asyncio.run(library.search("any", limit=1))
+    except Exception as error:
+        # Whatever a damaged file makes of the libraries that read it.
+        return f"its index cannot be opened ({type(error).__name__}: {error})"
+    finally:
+        library.close()
+    return "its index is lost" if found.how == "empty" else ""
+
+
 def model(parts: Parts) -> Check:
     """Whether the one who answers can."""
     name = parts.config.model
@@ -181,12 +225,14 @@ def model(parts: Parts) -> Check:
     if name.startswith("scripted:"):
         _ = parts.model  # reads the script, and raises where it is wrong
         return Check("model", "ok", name)
-    return _provider("model", name, parts)
+    return _provider("model", name, parts.config.api_base, parts.api_key, setting="api_base")
 
 
 def sessions(parts: Parts) -> Check:
     """Whether the history opens."""
     file = parts.paths.transcripts
+    if trouble := blocked(file.parent):
+        return Check("sessions", "fail", trouble, "export AGENT_HOME=FOLDER")
     if not file.exists():
         return Check("sessions", "ok", f"none yet ({file})")
     with parts.open_transcripts() as transcripts:
@@ -194,22 +240,22 @@ def sessions(parts: Parts) -> Check:
     return Check("sessions", "ok", f"{count:,} ({file})")
 
 
-def _provider(kind: str, name: str, parts: Parts) -> Check:
+def _provider(kind: str, name: str, address: str, key: str | None, *, setting: str) -> Check:
     """Whether a provider's key is there (never shown), and whether a server of one's own is up."""
     from agent.models.gateway import Gateway, reach
     from agent.models.provider_errors import shown
 
-    reach(name, parts.config.api_base or None, parts.api_key)  # raises where there is no provider
-    if base := shown(parts.config.api_base):
+    reach(name, address or None, key)  # raises where there is no provider
+    if base := shown(address):
         if trouble := unreachable(base):
             return Check(
                 kind,
                 "fail",
                 f"{name}: no answer from {base}: {trouble}",
-                "Start the server, or: agent config set api_base URL",
+                f"Start the server, or: agent config set {setting} URL",
             )
         return Check(kind, "ok", f"{name}, {base} answers")
-    missing = Gateway(name, api_key=parts.api_key).missing_keys()
+    missing = Gateway(name, api_key=key).missing_keys()
     if missing:
         return Check(kind, "fail", f"{name}: no key", f"export {missing[0]}=…")
     return Check(kind, "ok", f"{name}, key present or not needed (not tried)")

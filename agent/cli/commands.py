@@ -7,7 +7,7 @@ from __future__ import annotations
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
     # name: (module that defines a click command of that name, one line of help, group)
-    "add": ("agent.cli.library", "Add files and folders to the library", "Library"),
+    "add": ("agent.cli.library", "Add files, folders and web pages to the library", "Library"),
     "sync": ("agent.cli.library", "Make the library equal to its files again", "Library"),
     "sources": ("agent.cli.library", "List what the library holds", "Library"),
     "remove": ("agent.cli.library", "Take files or folders out of the library", "Library"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import click
 from agent.cli import exits
 from agent.cli.group import Group, command
 from agent.cli.json_text import dump
-from agent.cli.terminal import Console, paint
+from agent.cli.terminal import Console, line, paint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,13 +54,14 @@ def get(name: str) -> int:
 @click.argument("value")
 def set_(console: Console, name: str, value: str) -> int:
     """Set one setting in the file."""
+    from agent.config import variable
     from agent.config_file import set_value
 
     stored = set_value(_paths(), name, value)
     console.note(f"{name} = {_shown(stored)}")
-    setting = _named(name, _settings())
-    if setting.origin == "env":
-        console.warn(f"{setting.variable} is set in the environment and overrides the file")
+    # Without looking at the other settings: one of them may be what is being mended.
+    if os.environ.get(variable(name), "").strip():
+        console.warn(f"{variable(name)} is set in the environment and overrides the file")
     return exits.OK
 
 
@@ -97,9 +99,9 @@ def _show(*, as_json: bool) -> int:
     import sys
 
     for setting in settings:
-        value = "(unset)" if setting.value is None else str(_shown(setting.value)) or '""'
+        value = "(unset)" if setting.value is None else line(str(_shown(setting.value))) or '""'
         origin = {"env": setting.variable}.get(setting.origin, setting.origin)
-        head = f"{setting.name:<12} = {value:<14} {paint(origin, 'dim', sys.stdout)}"
+        head = f"{setting.name:<20} = {value:<14} {paint(origin, 'dim', sys.stdout)}"
         click.echo(head.rstrip())
         click.echo(paint(f"    {setting.doc}", "dim", sys.stdout))
     return exits.OK

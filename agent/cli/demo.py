@@ -72,7 +72,10 @@ def _index(console: Console, parts: Parts, folder: Path) -> int:
     from agent.cli.text import plural, short_path
 
     report = run_with_meter(
-        console, parts, lambda library, show: library.add([str(folder)], progress=show)
+        console,
+        parts,
+        lambda library, show: library.add([str(folder)], progress=show),
+        create=True,
     )
     if report.note:
         console.note(report.note)

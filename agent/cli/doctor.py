@@ -9,7 +9,7 @@ import click
 
 from agent.cli import exits
 from agent.cli.group import command
-from agent.cli.terminal import Console, clean, paint
+from agent.cli.terminal import Console, line, paint
 
 _MARKS = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "red")}
 
@@ -29,9 +29,9 @@ def doctor(console: Console, as_json: bool) -> int:
         if as_json:
             continue
         mark, colour = _MARKS[check.state]
-        click.echo(f"{paint(mark, colour, sys.stdout)}  {check.name:<12} {clean(check.detail)}")
+        click.echo(f"{paint(mark, colour, sys.stdout)}  {check.name:<12} {line(check.detail)}")
         if check.mend:
-            click.echo(f"{'':<19}-> {clean(check.mend)}")
+            click.echo(f"{'':<19}-> {line(check.mend)}")
     works = all(check.state != "fail" for check in found)
     if as_json:
         from agent.cli.json_text import dump

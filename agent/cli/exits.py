@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from errno import ENOSPC
+from typing import TYPE_CHECKING, TextIO
 
-from agent.cli.terminal import Console, clean
+from agent.cli.terminal import Console, clean, one_line
 from agent.errors import AgentError, ConfigError, UsageError
 from knowledge.errors import KnowledgeError
 
 if TYPE_CHECKING:
     from click import ClickException
+
+    from agent.cli.group import Group
 
 OK = 0
 """Answered (grounded or partial), or done."""
@@ -49,15 +53,20 @@ def run(arguments: Sequence[str], program: str = "agent") -> int:
     Returns:
         One of this module's codes.
     """
-    import click
-
     from agent.cli.group import root
 
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            # File names may hold bytes that are no text; printing one must not end the program.
-            stream.reconfigure(errors="backslashreplace")
     console = Console()
+    console.on_error = _for_machines(arguments)
+    try:
+        return _run(root, arguments, program, console)
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            _let_go(stream)
+
+
+def _run(root: Group, arguments: Sequence[str], program: str, console: Console) -> int:
+    import click
+
     try:
         _complete(program)
         with root.make_context(program, list(arguments), obj=console) as context:
@@ -69,8 +78,6 @@ def run(arguments: Sequence[str], program: str = "agent") -> int:
     except (KeyboardInterrupt, click.exceptions.Abort):
         console.clear()
         return INTERRUPTED
-    except BrokenPipeError:
-        return _reader_gone()
     except click.exceptions.ClickException as error:
         return _report_click(console, error)
     except (AgentError, KnowledgeError) as error:
@@ -83,11 +90,7 @@ def run(arguments: Sequence[str], program: str = "agent") -> int:
         _trace(console)
         return FAILED
     except OSError as error:
-        if error.filename is None:
-            return _bug(console, error)
-        report(console, f"{error.filename}: {error.strerror}", "", type(error).__name__)
-        _trace(console)
-        return FAILED
+        return _refused(console, error)
     except Exception as error:
         return _bug(console, error)
 
@@ -97,6 +100,28 @@ def report(console: Console, message: str, hint: str, kind: str) -> None:
     if console.on_error is not None:
         console.on_error(message, hint, kind)
     console.error(message, hint)
+
+
+def cannot_print(error: OSError) -> int:
+    """Tell that standard output cannot be written to, unless its reader has merely gone.
+
+    Returns:
+        The exit code.
+    """
+    console = Console()
+    code = OK if isinstance(error, BrokenPipeError) else _refused(console, error, printing=True)
+    _let_go(sys.stdout)
+    return code
+
+
+def describe(error: OSError) -> tuple[str, str]:
+    """What the system refused, and what to type next."""
+    reason = error.strerror or str(error) or type(error).__name__
+    if error.filename is None:
+        room = "Make room where the output goes, or where the library is: agent doctor"
+        return f"{reason}.", room if error.errno == ENOSPC else "agent doctor"
+    name = error.filename
+    return f"{name}: {reason}.", f"Look at who may touch it: ls -ld '{name}'"
 
 
 def _complete(program: str) -> None:
@@ -119,9 +144,39 @@ def _report_click(console: Console, error: ClickException) -> int:
     hint = ""
     if isinstance(error, click.UsageError) and error.ctx is not None:
         hint = f"{error.ctx.command_path} --help"
-    message = error.format_message().rstrip(".")
+    message = one_line(error.format_message()).rstrip(".")
     report(console, message, hint, type(error).__name__)
     return USAGE if isinstance(error, click.UsageError) else FAILED
+
+
+def _refused(console: Console, error: OSError, *, printing: bool = False) -> int:
+    """Tell of an error of the system, and by whom it is to be mended."""
+    # What could not be printed is still in the buffer, where there is one.
+    broken = _let_go(sys.stdout) or printing
+    if isinstance(error, BrokenPipeError) and (broken or error.filename is None):
+        return FAILED  # whoever read our output (`head`, a pager) has gone: nothing to say
+    message, hint = describe(error)
+    if broken and error.filename is None:
+        message = f"standard output: {message}"
+        hint = "Make room where the output goes, or send it elsewhere."
+    report(console, message, hint, type(error).__name__)
+    _trace(console)
+    return FAILED
+
+
+def _for_machines(arguments: Sequence[str]) -> Callable[[str, str, str], None] | None:
+    """How a failure is told on stdout, by what was typed: it may be one of what was typed."""
+    typed = list(arguments)
+    options = typed[: typed.index("--")] if "--" in typed else typed
+    if "--json" in options:
+        from agent.cli.printer import JsonPrinter
+
+        return JsonPrinter(Console()).failed
+    if "--jsonl" in options:
+        from agent.cli.printer import JsonLinesPrinter
+
+        return JsonLinesPrinter().failed
+    return None
 
 
 def _bug(console: Console, error: Exception) -> int:
@@ -136,11 +191,21 @@ def _trace(console: Console) -> None:
     if console.verbose:
         import traceback
 
-        sys.stderr.write(clean(traceback.format_exc()))
+        with suppress(OSError):
+            sys.stderr.write(clean(traceback.format_exc()))
 
 
-def _reader_gone() -> int:
-    # Whoever read our output (`head`, a pager) has gone. Nothing to say, and nothing may be left
-    # in the buffer for the interpreter to complain about at exit.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return FAILED
+def _let_go(stream: TextIO) -> bool:
+    """Whether what is left for a stream cannot be written to it; it goes nowhere then.
+
+    Otherwise the interpreter would try once more at its exit, and complain.
+    """
+    try:
+        stream.flush()
+    except ValueError:  # closed
+        return False
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        stream.flush()
+        return True
+    return False

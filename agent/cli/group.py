@@ -128,6 +128,11 @@ class Root(Group):
         Raises:
             UsageError: There is no such command.
         """
+        if args[0] == "help":  # after an option of every command; before one it costs no click
+            if not args[1:]:
+                click.echo(ctx.get_help())
+                ctx.exit()
+            args = [*args[1:], "--help"]
         if args[0] not in COMMANDS and not ctx.resilient_parsing:
             raise UsageError(f"No such command: {args[0]}", hint=_nearest(args))
         return super().resolve_command(ctx, args)
@@ -158,7 +163,7 @@ def _nearest(args: list[str]) -> str:
         return f"Did you mean {_SYNONYMS[word.lower()]}?"
     if near := get_close_matches(word.lower(), COMMANDS, n=1):
         return f"Did you mean {near[0]}?"
-    question = " ".join(args)
+    question = " ".join(arg for arg in args if not arg.startswith("-"))
     if " " in question:
         return f'To ask a question: agent ask "{question}"'
     return "agent --help"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +15,12 @@ from agent.cli import exits
 from agent.cli.group import Group, command
 from agent.cli.terminal import Console, one_line
 from agent.cli.text import plural, short_path, size
-from agent.errors import UsageError
+from agent.errors import AgentError, UsageError
+from knowledge.errors import KnowledgeError
 
 if TYPE_CHECKING:
     from agent.wiring import Parts
-    from knowledge.library import Library
+    from knowledge.library import Library, Tag
 
 
 @click.group(name="library", cls=Group, invoke_without_command=True)
@@ -26,14 +28,15 @@ if TYPE_CHECKING:
 def library(context: click.Context) -> int:
     """List libraries; tag one as it is now, and go back to a tag."""
     if context.invoked_subcommand is None:
-        return _list(context.obj)
+        return _list(context.obj, as_json=False)
     return exits.OK
 
 
 @command(name="list")
-def list_(console: Console) -> int:
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+def list_(console: Console, as_json: bool) -> int:
     """List the libraries, and the tags of the one in use."""
-    return _list(console)
+    return _list(console, as_json=as_json)
 
 
 @command(name="tag")
@@ -73,9 +76,9 @@ def rollback(console: Console, name: str) -> int:
 @click.argument("folder", type=click.Path(exists=True, file_okay=False), default=".")
 def init(console: Console, folder: str) -> int:
     """Make a library that belongs to FOLDER: commands below it use it by themselves."""
-    from agent.wiring import FOLDER
+    from agent import libraries
 
-    place = Path(folder).resolve() / FOLDER
+    place = libraries.of_folder(Path(folder))
     if place.is_dir():
         console.note(f"There is one already: {short_path(str(place))}")
         return exits.OK
@@ -115,39 +118,103 @@ def _do(console: Console, work: Callable[[Library], Awaitable[None]]) -> None:
     async def run(lib: Library) -> None:
         await work(lib)
 
-    with _parts(console).open_library() as lib:
+    parts = _parts(console)
+    if not parts.library_holds_something:
+        raise AgentError("The library is empty.", hint="agent add PATH")
+    with parts.open_library() as lib:
         asyncio.run(run(lib))
 
 
-def _list(console: Console) -> int:
-    from agent.wiring import folder_library
-    from knowledge.library import Library
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """One library, as it is listed."""
 
+    name: str
+    """Its name, or the path of a folder library."""
+    root: str
+    in_use: bool
+    sources: int = 0
+    chunks: int = 0
+    size_bytes: int = 0
+    tags: tuple[Tag, ...] = ()
+    error: str = ""
+    """Why it cannot be opened."""
+    hint: str = ""
+
+
+def _list(console: Console, *, as_json: bool) -> int:
     parts = _parts(console)
-    used = parts.library_root
-    home = parts.paths.libraries
-    places = {place for place in home.glob("*") if (place / "catalog.sqlite").exists()}
-    if above := folder_library(Path.cwd()):
-        places.add(above)
-    if (used / "catalog.sqlite").exists():
-        places.add(used)
-    if not places:
+    try:
+        _ = parts.library_holds_something
+    except UsageError as error:  # to be told, but the list is what mends it
+        console.warn(str(error))
+    listed = [_look(parts, place) for place in _places(parts)]
+    if as_json:
+        from agent.cli.json_text import dump
+
+        click.echo(dump([asdict(found) for found in listed]))
+    elif not listed:
         console.note("There is no library yet.")
         console.hint("agent add PATH")
-        return exits.OK
-    for place in sorted(places, key=lambda place: (place.parent != home, place)):
+    for found in listed:
+        if found.error:
+            console.error(f"{found.name}: {found.error}", found.hint)
+        elif not as_json:
+            _print(found)
+    return exits.FAILED if any(found.error for found in listed) else exits.OK
+
+
+def _places(parts: Parts) -> list[Path]:
+    """The folders of all libraries known from here, those with names first."""
+    from agent import libraries
+
+    home = parts.paths.libraries
+    places = {file.parent for file in home.glob(f"*/{libraries.CATALOG}")}
+    if found := libraries.above(Path.cwd()):
+        places.add(found)
+    if (parts.library_root / libraries.CATALOG).exists():
+        places.add(parts.library_root)
+    return sorted(places, key=lambda place: (place.parent != home, place))
+
+
+def _look(parts: Parts, place: Path) -> _Listed:
+    from agent import libraries
+    from knowledge.library import Library
+
+    own = place.parent == parts.paths.libraries
+    listed = _Listed(
+        name=place.name if own else str(place.parent),
+        root=str(place),
+        in_use=place == parts.library_root,
+    )
+    if not (place / libraries.CATALOG).exists():  # a folder library that was only made
+        return listed
+    try:
         opened = Library.open(place, embedder=None)
         try:
             status, tags = asyncio.run(opened.status()), asyncio.run(opened.tags())
         finally:
             opened.close()
-        name = place.name if place.parent == home else short_path(str(place))
-        click.echo(
-            f"{'*' if place == used else ' '} {one_line(name)}  "
-            f"{plural(status.sources, 'source')}, {plural(status.chunks, 'passage')}, "
-            f"{size(status.size_bytes)}"
-        )
-        for found in tags if place == used else ():
-            day = datetime.fromtimestamp(found.created).strftime("%Y-%m-%d %H:%M")
-            click.echo(f"    {one_line(found.name)}  {day}, {plural(found.sources, 'source')}")
-    return exits.OK
+    except KnowledgeError as error:
+        return replace(listed, error=str(error), hint=error.hint)
+    except OSError as error:
+        message, hint = exits.describe(error)
+        return replace(listed, error=message, hint=hint)
+    return replace(
+        listed,
+        sources=status.sources,
+        chunks=status.chunks,
+        size_bytes=status.size_bytes,
+        tags=tags,
+    )
+
+
+def _print(found: _Listed) -> None:
+    click.echo(
+        f"{'*' if found.in_use else ' '} {short_path(found.name)}  "
+        f"{plural(found.sources, 'source')}, {plural(found.chunks, 'passage')}, "
+        f"{size(found.size_bytes)}"
+    )
+    for tag in found.tags if found.in_use else ():
+        day = datetime.fromtimestamp(tag.created).strftime("%Y-%m-%d %H:%M")
+        click.echo(f"    {one_line(tag.name)}  {day}, {plural(tag.sources, 'source')}")

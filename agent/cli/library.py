@@ -15,6 +15,7 @@ from agent.cli.group import command
 from agent.cli.progress import Meter, duration
 from agent.cli.terminal import Console, one_line
 from agent.cli.text import plural, short_path, size
+from knowledge.filters import is_url
 
 if TYPE_CHECKING:
     from agent.wiring import Parts
@@ -27,28 +28,30 @@ _STRICT = click.option("--strict", is_flag=True, help="Exit 1 if a file could no
 
 
 @command(name="add")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH…")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH|URL…")
 @_STRICT
 @click.option("--watch", is_flag=True, help="Stay, and take in every change until Ctrl-C.")
 def add(console: Console, paths: tuple[str, ...], strict: bool, watch: bool) -> int:
-    """Add files and folders to the library.
+    """Add files, folders and web pages (by URL) to the library.
 
     Folders are read with all that is in them, but for what their .gitignore leaves out. Adding
     again what has been added brings it up to date.
     """
-    there = [path for path in paths if os.path.lexists(path)]
+    there = [path for path in paths if is_url(path) or os.path.lexists(path)]
     missing = [path for path in paths if path not in there]
     for path in missing:
-        if path.startswith(("http://", "https://")):
-            console.error(
-                f"{path}: Web pages cannot be added yet.", "Save the page, and add the file."
-            )
-        else:
-            console.error(f"{path}: No such file or folder.")
+        console.error(f"{path}: No such file or folder.", _nearest_path(path))
     code = exits.FAILED if missing else exits.OK
     if there:
-        absolute = [os.path.abspath(path) for path in there]
-        code |= _run(console, lambda lib, show: lib.add(absolute, progress=show), strict=strict)
+        absolute = [path if is_url(path) else os.path.abspath(path) for path in there]
+        report = run_with_meter(
+            console,
+            _parts(console),
+            lambda lib, show: lib.add(absolute, progress=show),
+            create=True,
+        )
+        _tell(console, report)
+        code |= _code(report, strict=strict)
         if watch:
             _watch(console)
     return code
@@ -62,9 +65,16 @@ def sync(console: Console, rebuild: bool, strict: bool) -> int:
 
     New files come in, changed ones are read again, and those that are gone leave.
     """
-    if rebuild:
-        return _run(console, lambda lib, show: lib.rebuild(progress=show), strict=strict)
-    return _run(console, lambda lib, show: lib.sync(progress=show), strict=strict)
+    parts = _parts(console)
+    if not parts.library_holds_something:
+        return say_empty(console)
+    report = run_with_meter(
+        console,
+        parts,
+        lambda lib, show: lib.rebuild(progress=show) if rebuild else lib.sync(progress=show),
+    )
+    _tell(console, report)
+    return _code(report, strict=strict)
 
 
 @command(name="sources")
@@ -82,9 +92,7 @@ def sources(console: Console, as_json: bool) -> int:
         click.echo(dump([asdict(info) for info in found]))
         return exits.OK
     if not found:
-        console.note("The library is empty.")
-        console.hint("agent add PATH")
-        return exits.OK
+        return say_empty(console)
     for info in found:
         click.echo(_source_line(info))
     failed = sum(info.state == "failed" for info in found)
@@ -116,12 +124,35 @@ def _parts(console: Console) -> Parts:
     return Parts.from_env({"library": console.library}, notify=console.note)
 
 
-def run_with_meter(console: Console, parts: Parts, work: Work) -> SyncReport:
-    """Change the library, and show on stderr how far it is."""
+def say_empty(console: Console) -> int:
+    """Say that nothing has been added, and how to; gives the exit code."""
+    console.note("The library is empty.")
+    console.hint("agent add PATH")
+    return exits.OK
+
+
+def _nearest_path(path: str) -> str:
+    """What to type instead of a path that is not there."""
+    from difflib import get_close_matches
+
+    folder, name = os.path.split(path.rstrip(os.sep))
+    try:
+        near = get_close_matches(name, os.listdir(folder or "."), n=1)
+    except (OSError, ValueError):  # a folder that is not there, or no path at all
+        near = []
+    if near:
+        return f"Did you mean {os.path.join(folder, near[0])}?"
+    return "agent add PATH, where PATH exists"
+
+
+def run_with_meter(
+    console: Console, parts: Parts, work: Work, *, create: bool = False
+) -> SyncReport:
+    """Change the library, and show on stderr how far it is; made first if `create` says so."""
     meter = Meter(console)
 
     async def do() -> SyncReport:
-        with parts.open_library() as library:
+        with parts.open_library(create=create) as library:
             return await work(library, meter)
 
     try:
@@ -150,10 +181,7 @@ def _watch(console: Console) -> None:
         console.note("No longer watching.")
 
 
-def _run(console: Console, work: Work, *, strict: bool) -> int:
-    """Change the library, and say what came of it."""
-    report = run_with_meter(console, _parts(console), work)
-    _tell(console, report)
+def _code(report: SyncReport, *, strict: bool) -> int:
     return exits.FAILED if strict and report.failed else exits.OK
 
 

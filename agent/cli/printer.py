@@ -181,21 +181,26 @@ class TextPrinter:
 
 
 class JsonPrinter:
-    """One object, when all is known."""
+    """One object, when all is known; remarks and warnings stay on stderr."""
 
-    def __init__(self) -> None:
+    def __init__(self, console: Console) -> None:
         self.code = exits.FAILED
         self.session: Callable[[], str | None] = lambda: None
         """The session's name, which it has once it has been stored."""
         self.mode = ""
         self.model = ""
         """What is printed where the ask did not come far enough to say."""
+        self._console = console
         self._tally = Tally()
         self._ended = False
 
     def show(self, event: Event) -> None:
         """Collect; print at the end."""
         self._tally.add(event)
+        if isinstance(event, Status) and event.stage == "note":
+            self._console.note(event.text)
+        elif isinstance(event, Status) and event.stage == "record":
+            self._console.warn(event.text)
         if isinstance(event, Done):
             self.code = exits.of_outcome(event.outcome)
             self._print(self._answer())

@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from agent.wiring import Parts
 
 
+_LIMIT = click.option(
+    "--limit",
+    type=click.IntRange(1, 1_000_000),
+    default=20,
+    show_default=True,
+    help="At most so many.",
+)
+
+
 @click.group(name="sessions", cls=Group, invoke_without_command=True)
 @click.pass_context
 def sessions(context: click.Context) -> int:
@@ -34,9 +43,7 @@ def sessions(context: click.Context) -> int:
 
 
 @command(name="list")
-@click.option(
-    "--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many."
-)
+@_LIMIT
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def list_(console: Console, limit: int, as_json: bool) -> int:
     """List sessions, the latest first."""
@@ -58,9 +65,7 @@ def show(console: Console, session: str) -> int:
 
 @command(name="search")
 @click.argument("query", nargs=-1, required=True, metavar="QUERY")
-@click.option(
-    "--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many."
-)
+@_LIMIT
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def search(console: Console, query: tuple[str, ...], limit: int, as_json: bool) -> int:
     """Find past questions and answers that hold all the words of QUERY."""

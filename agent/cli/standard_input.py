@@ -31,10 +31,15 @@ def read(console: Console) -> str:
     """All of standard input; bytes that are not UTF-8 become U+FFFD.
 
     Raises:
-        UsageError: It holds more than `LIMIT` bytes.
+        UsageError: It cannot be read, or holds more than `LIMIT` bytes.
     """
     _announce_wait(console)
-    data = sys.stdin.buffer.read(LIMIT + 1)
+    try:
+        data = sys.stdin.buffer.read(LIMIT + 1)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"standard input cannot be read: {error}", hint="skip it with --no-input"
+        ) from error
     if len(data) > LIMIT:
         raise UsageError(
             f"standard input holds more than {LIMIT // 1_000_000} MB",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TextIO
 
 _UNSAFE: dict[int, str | None] = {code: chr(0x2400 + code) for code in range(0x20)}
@@ -16,6 +17,7 @@ _UNSAFE |= dict.fromkeys(range(0x80, 0xA0), "\ufffd")  # C1: some terminals obey
 # What reorders the line it stands on, so that a terminal shows another text than is there.
 _UNSAFE |= dict.fromkeys((0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd")
 _UNSAFE |= dict.fromkeys((0x2028, 0x2029), "\n")
+_IN_A_LINE = {**_UNSAFE, 0x2028: chr(0x240A), 0x2029: chr(0x240A)}
 del _UNSAFE[0x09], _UNSAFE[0x0A]
 
 
@@ -27,6 +29,11 @@ def clean(text: str) -> str:
     by character, so a stream may be cleaned piece by piece.
     """
     return text.translate(_UNSAFE)
+
+
+def line(text: str) -> str:
+    """As `clean`, with line feeds and tabs made visible too: a name can forge no other line."""
+    return text.translate(_IN_A_LINE)
 
 
 def one_line(text: str) -> str:
@@ -75,35 +82,34 @@ class Console:
     def note(self, text: str) -> None:
         """A line for a person, which `-q` silences."""
         if not self.quiet:
-            self._line(clean(text))
+            self._line(line(text))
 
     def trace(self, text: str) -> None:
         """A line that only `-v` shows."""
         if self.verbose:
-            self._line(paint(clean(text), "dim", sys.stderr))
+            self._line(paint(line(text), "dim", sys.stderr))
 
     def warn(self, text: str) -> None:
         """Something is not as it should be, and the work goes on. Shown with `-q` too."""
-        self._line(paint("warning: ", "yellow", sys.stderr) + clean(text))
+        self._line(paint("warning: ", "yellow", sys.stderr) + line(text))
 
     def error(self, message: str, hint: str = "") -> None:
         """What went wrong, and what to type next."""
-        self._line(paint("error: ", "red", sys.stderr) + clean(message))
+        self._line(paint("error: ", "red", sys.stderr) + line(message))
         if hint:
             self.hint(hint)
 
     def hint(self, text: str) -> None:
         """What to type next; without colour, so that it can be copied."""
-        self._line("hint: " + clean(text))
+        self._line("hint: " + line(text))
 
     def transient(self, text: str) -> None:
         """Show a line that the next one replaces; only where a person looks at a terminal."""
         if self.quiet or not self.shows_transient:
             return
         width = terminal_width()
-        text = clean(text)
-        sys.stderr.write("\r\x1b[2K" + (text if len(text) < width else text[: width - 2] + "…"))
-        sys.stderr.flush()
+        text = line(text)
+        self._write("\r\x1b[2K" + (text if len(text) < width else text[: width - 2] + "…"))
         self._transient = True
 
     @property
@@ -114,14 +120,18 @@ class Console:
     def clear(self) -> None:
         """Take the transient line away."""
         if self._transient:
-            sys.stderr.write("\r\x1b[2K")
-            sys.stderr.flush()
+            self._write("\r\x1b[2K")
             self._transient = False
 
     def _line(self, text: str) -> None:
         self.clear()
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
+        self._write(text + "\n")
+
+    def _write(self, text: str) -> None:
+        # Where nothing can be said to a person, the result on stdout is still worth having.
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+            sys.stderr.flush()
 
 
 def terminal_width() -> int:

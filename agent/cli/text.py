@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from agent.cli.progress import duration
-from agent.cli.terminal import clean, is_terminal, one_line, paint, terminal_width
+from agent.cli.terminal import is_terminal, line, one_line, paint, terminal_width
 
 if TYPE_CHECKING:
     from agent.events import Citation, Done, Usage
@@ -57,22 +57,25 @@ def quote_lines(quote: str, marked: Iterable[str] = ()) -> list[str]:
         lines = textwrap.wrap(
             text, terminal_width() - 5, break_long_words=False, break_on_hyphens=False
         )
-    return ["    " + _in_bold(line, marked) for line in lines]
+    return ["    " + _in_bold(shown, marked) for shown in lines]
 
 
 def short_path(source: str) -> str:
-    """A path as one would type it here: relative within this folder, `~` within one's home."""
+    """A path as one would type it here: relative within this folder, `~` within one's home.
+
+    On one line, whatever the name holds.
+    """
     path = source
     if os.path.isabs(source):
         try:
             here, home = os.getcwd(), os.path.expanduser("~")
         except OSError:  # this folder has been removed
-            return clean(path)
+            return line(path)
         if source.startswith(here.rstrip(os.sep) + os.sep):
             path = os.path.relpath(source, here)
         elif source.startswith(home.rstrip(os.sep) + os.sep):
             path = os.path.join("~", os.path.relpath(source, home))
-    return clean(path)
+    return line(path)
 
 
 def summary(done: Done, usage: Usage) -> str:
@@ -111,9 +114,9 @@ def plural(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def _in_bold(line: str, marked: Iterable[str]) -> str:
+def _in_bold(text: str, marked: Iterable[str]) -> str:
     for words in marked:
         clean_words = one_line(words)
         if clean_words:
-            line = line.replace(clean_words, paint(clean_words, "bold", sys.stdout), 1)
-    return line
+            text = text.replace(clean_words, paint(clean_words, "bold", sys.stdout), 1)
+    return text

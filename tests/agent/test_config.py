@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.config import Config, describe
+from agent.config import Config, describe, variable
 from agent.config_file import set_value, unset_value
 from agent.errors import ConfigError
 from agent.paths import Paths
@@ -183,3 +183,32 @@ def test_importing_the_settings_loads_no_heavy_library() -> None:
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(run.stdout.split())
     assert not loaded & {"pydantic", "tomlkit", "platformdirs", "numpy", "tomllib", "asyncio"}
+
+
+@pytest.mark.parametrize(
+    "value", ["http://[", "localhost:8080", "ftp://x", "http://", "http://h:x"]
+)
+@pytest.mark.parametrize("name", ["api_base", "embedder_api_base", "chroma_url"])
+def test_an_address_is_checked_before_anyone_connects(paths: Paths, name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"'{name}' must be an address") as caught:
+        Config.load(paths, {variable(name): value})
+    assert f"export {variable(name)}=" in caught.value.hint
+    with pytest.raises(ConfigError) as refused:
+        set_value(paths, name, value)
+    assert f"agent config set {name}" in refused.value.hint
+    good = Config.load(paths, {variable(name): "https://me:hunter2@[::1]:8080/v1"})
+    assert getattr(good, name).endswith("/v1")
+
+
+def test_a_wrong_address_is_not_repeated_since_it_may_hold_a_password(paths: Paths) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config.load(paths, {"AGENT_API_BASE": "http://me:hunter2@["})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_nothing_is_offered_that_does_not_exist(paths: Paths) -> None:
+    settings = {s.name: s for s in describe(Config.load(paths, {}))}
+    assert "persona" not in settings
+    assert "local:" not in settings["model"].doc
+    with pytest.raises(ConfigError):
+        set_value(paths, "embedder_api_key_env", "0a9d-not-a-name")

@@ -69,3 +69,23 @@ def test_a_password_in_an_address_is_never_shown(agent: Agent) -> None:
     assert [ran.code for ran in runs] == [0, 0, 0, 0]
     assert not [ran for ran in runs if "hunter2" in ran.out + ran.err]
     assert runs[1].out == "http://…@localhost:1/v1\n"
+
+
+def test_one_setting_can_be_mended_while_another_is_wrong(agent: Agent, home: Path) -> None:
+    home.mkdir()
+    (home / "config.toml").write_text('threads = "many"\n')
+    ran = agent("config", "set", "passages", "5")
+    assert (ran.code, ran.err) == (0, "passages = 5\n")
+    assert agent("config", "set", "threads", "2").code == 0
+    assert agent("config", "get", "passages").out == "5\n"
+
+
+def test_a_folder_in_the_place_of_the_file_is_told_with_what_to_do(
+    agent: Agent, home: Path
+) -> None:
+    (home / "config.toml").mkdir(parents=True)
+    for words in (["set", "passages", "5"], ["unset", "passages"], []):
+        ran = agent("config", *words)
+        assert ran.code == 2
+        assert "Is a directory" in ran.err
+        assert f"hint: Move it aside: mv '{home}/config.toml'" in ran.err

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import threading
@@ -124,3 +125,79 @@ def test_a_full_disk_is_warned_of_and_then_a_failure(
         usage = type("usage", (), {"free": free})
         monkeypatch.setattr(shutil, "disk_usage", lambda place, usage=usage: usage)
         assert checks.disk(tmp_path / "not" / "yet").state == state
+
+
+def test_a_home_that_is_a_file_fails_wherever_something_is_kept(agent: Agent, home: Path) -> None:
+    home.write_text("not a folder")
+    ran = agent("doctor", "--json")
+    assert ran.code == 1
+    found = by_name(ran)
+    for name in ("disk", "library", "sessions"):
+        assert found[name]["state"] == "fail", name
+        assert str(home) in found[name]["detail"]
+        assert found[name]["mend"]
+    assert found["model"]["state"] == "ok"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look into any folder")
+def test_a_home_that_may_not_be_entered_is_a_finding(agent: Agent, home: Path) -> None:
+    home.mkdir(mode=0o000)
+    try:
+        ran = agent("doctor", "--json")
+    finally:
+        home.chmod(0o700)
+    assert ran.code == 1
+    assert by_name(ran)["disk"]["state"] == "fail"
+
+
+def test_no_check_that_breaks_stops_the_others(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "/a/b")
+
+    for name in ("program", "packages", "disk", "embedder", "library_state", "model", "sessions"):
+        monkeypatch.setattr(checks, name, broken)
+    ran = agent("doctor", "--json")
+    assert ran.code == 1
+    found = by_name(ran)
+    assert len(found) == 8
+    assert found["disk"]["detail"] == "/a/b: Permission denied"
+    assert found["disk"]["mend"] == "ls -ld '/a/b'"
+
+
+def test_a_library_that_is_not_there_is_named(agent: Agent) -> None:
+    found = by_name(agent("doctor", "--json", "--library", "nowhere"))
+    assert found["library"]["state"] == "fail"
+    assert found["library"]["mend"] == "agent library list"
+
+
+@pytest.mark.parametrize("damage", ["lost", "cut"])
+def test_a_damaged_picture_of_the_library_is_found(
+    agent: Agent, home: Path, tmp_path: Path, damage: str
+) -> None:
+    (tmp_path / "lamp.md").write_text("# Lamp\n\nThe lamp was lit in 1902.\n")
+    agent("add", tmp_path / "lamp.md")
+    assert by_name(agent("doctor", "--json"))["library"]["state"] == "ok"
+    pictures = home / "data" / "libraries" / "default" / "snapshots"
+    if damage == "lost":
+        shutil.rmtree(pictures)
+    else:
+        for file in pictures.rglob("rows.npy"):
+            file.write_bytes(b"")
+    ran = agent("doctor", "--json")
+    assert ran.code == 1
+    found = by_name(ran)["library"]
+    assert (found["state"], found["mend"]) == ("fail", "agent sync --rebuild")
+
+
+def test_the_address_of_the_model_is_not_asked_for_vectors(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch, server: str
+) -> None:
+    monkeypatch.setenv("AGENT_EMBEDDER", "openai/x")
+    monkeypatch.setenv("AGENT_API_BASE", server)
+    monkeypatch.setenv("AGENT_EMBEDDER_API_BASE", closed := closed_port())
+    found = by_name(agent("doctor", "--json"))["embedder"]
+    assert found["state"] == "fail"
+    assert closed in found["detail"]
+    assert "agent config set embedder_api_base URL" in found["mend"]

@@ -129,7 +129,9 @@ def test_a_file_that_may_not_be_touched_is_named_and_no_bug(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _run_raising(monkeypatch, PermissionError(13, "Permission denied", "/a/b")) == 1
-    assert capsys.readouterr().err == "error: /a/b: Permission denied\n"
+    assert capsys.readouterr().err == (
+        "error: /a/b: Permission denied.\nhint: Look at who may touch it: ls -ld '/a/b'\n"
+    )
 
 
 def test_a_missing_package_sends_to_the_doctor(
@@ -174,3 +176,38 @@ def test_a_shell_that_asks_gets_commands_options_and_choices(
     assert complete("agent config un", 2) == ["unset"]
     assert complete("agent completion z", 2) == ["zsh"]
     assert "--library" in complete("agent sources --l", 2)
+
+
+def test_help_for_a_command_that_is_not_there_names_what_may_be_meant(agent: Agent) -> None:
+    for word, hint in (("aks", "Did you mean ask?"), ("list", "Did you mean sources?")):
+        ran = agent("help", word)
+        assert (ran.code, ran.err) == (2, f"error: No such command: {word}\nhint: {hint}\n")
+    assert agent("help", "xyzzy").err.endswith("hint: agent --help\n")
+    assert agent("help", "sessions", "show").out.startswith("Usage: agent sessions show")
+    assert agent("-q", "help", "ask").out.startswith("Usage: agent ask")
+    assert agent("-q", "help").out == help_text()
+
+
+def test_a_number_that_no_database_holds_is_wrong_usage(agent: Agent) -> None:
+    for words in (["list"], ["search", "x"]):
+        ran = agent("sessions", *words, "--limit", "99999999999999999999")
+        assert ran.code == 2
+        assert "--limit" in ran.err
+
+
+@pytest.mark.parametrize("setting", ["api_base", "chroma_url", "embedder_api_base"])
+def test_an_address_that_is_none_is_wrong_usage(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    monkeypatch.setenv(f"AGENT_{setting.upper()}", "http://[")
+    ran = agent("ask", "--model", "openai/x", "why")
+    assert ran.code == 2
+    assert f"AGENT_{setting.upper()}" in ran.err
+    assert "bug" not in ran.err
+
+
+def test_an_error_of_the_system_without_a_file_is_no_bug(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run_raising(monkeypatch, OSError(24, "Too many open files")) == 1
+    assert capsys.readouterr().err == "error: Too many open files.\nhint: agent doctor\n"

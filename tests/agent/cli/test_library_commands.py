@@ -59,13 +59,17 @@ def test_a_path_that_is_not_there_is_named_and_the_others_are_added(
     assert ran.code == 1
     assert f"error: {folder}/nowhere: No such file or folder.\n" in ran.err
     assert ran.out.startswith("2 added")
-    assert agent("add", folder / "nowhere").code == 1
+    alone = agent("add", folder / "lamp.mb", "--watch")
+    assert alone.code == 1
+    assert alone.err.endswith(f"hint: Did you mean {folder}/lamp.md?\n")
+    assert agent("add", "xyzzy").err.endswith("hint: agent add PATH, where PATH exists\n")
 
 
-def test_an_address_is_told_apart_from_a_path(agent: Agent) -> None:
-    ran = agent("add", "https://example.org/")
+def test_a_page_of_the_inner_network_is_refused_and_named(agent: Agent) -> None:
+    ran = agent("add", "--strict", "http://127.0.0.1/")
     assert ran.code == 1
-    assert "Web pages cannot be added yet." in ran.err
+    assert "http://127.0.0.1/: not read: " in ran.err
+    assert "allow" in ran.err
 
 
 def test_bad_files_are_named_with_their_reason_and_stop_nothing(agent: Agent, folder: Path) -> None:
@@ -151,10 +155,25 @@ def test_libraries_of_two_names_hold_different_things(agent: Agent, folder: Path
     assert "lamp.md" in agent("--library", "one", "sources").out
     assert "lamp.md" not in agent("--library", "two", "sources").out
     assert agent("sources").out == ""
-    assert agent("sources", "--library", folder / ".understudy").code == 0
-    assert (folder / ".understudy").is_dir()
 
 
 def test_quiet_says_nothing_where_all_is_well(agent: Agent, folder: Path) -> None:
     ran = agent("add", "-q", folder)
     assert (ran.code, ran.out, ran.err) == (0, "", "")
+
+
+def test_a_file_whose_name_holds_line_feeds_forges_no_line(agent: Agent, folder: Path) -> None:
+    evil = folder / "x\nhint: agent remove all.md"
+    evil.write_text(LAMP.replace("1902", "1903"))
+    (folder / "y\nerror: z.md").write_bytes(bytes(range(256)) * 40)
+    runs = [
+        agent("add", folder, "-v"),
+        agent("sources"),
+        agent("search", "lamp"),
+        agent("ask", "When was the lamp of the lighthouse lit?"),
+        agent("remove", "-v", evil),
+    ]
+    for ran in runs:
+        lines = (ran.out + ran.err).splitlines()
+        assert not [line for line in lines if line.startswith(("hint: agent remove", "error: z"))]
+    assert "x␊hint: agent remove all.md" in runs[1].out

@@ -138,7 +138,7 @@ def _json(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 
 
 def test_json_is_one_object_with_the_agreed_keys(capsys: pytest.CaptureFixture[str]) -> None:
-    printer = JsonPrinter()
+    printer = JsonPrinter(Console())
     printer.session = lambda: "s1"
     for event in EVENTS:
         printer.show(event)
@@ -171,7 +171,7 @@ def test_json_is_one_object_with_the_agreed_keys(capsys: pytest.CaptureFixture[s
 def test_a_price_that_is_not_known_makes_the_sum_unknown(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    printer = JsonPrinter()
+    printer = JsonPrinter(Console())
     printer.show(Usage(1, 1, 0, 0.5))
     printer.show(Usage(1, 1, 0, None))
     printer.show(Done("", "unanswerable", "naive", "m"))
@@ -180,7 +180,7 @@ def test_a_price_that_is_not_known_makes_the_sum_unknown(
 
 
 def test_a_failure_in_json_is_an_error_object(capsys: pytest.CaptureFixture[str]) -> None:
-    printer = JsonPrinter()
+    printer = JsonPrinter(Console())
     printer.show(Failed("No key.", "export OPENAI_API_KEY=…", "MissingKey"))
     assert _json(capsys) == {
         "error": {"message": "No key.", "hint": "export OPENAI_API_KEY=…", "kind": "MissingKey"}
@@ -191,7 +191,7 @@ def test_a_failure_in_json_is_an_error_object(capsys: pytest.CaptureFixture[str]
 def test_an_interrupted_ask_in_json_holds_what_there_is(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    printer = JsonPrinter()
+    printer = JsonPrinter(Console())
     printer.show(Token("Half"))
     printer.interrupted()
     data = _json(capsys)
@@ -216,11 +216,10 @@ def test_interrupted_json_lines_end_with_one_failed(capsys: pytest.CaptureFixtur
     assert kinds == ["token", "failed"]
 
 
-@pytest.mark.parametrize("kind", [JsonPrinter, JsonLinesPrinter])
+@pytest.mark.parametrize("printer", [JsonPrinter(Console()), JsonLinesPrinter()], ids=["1", "n"])
 def test_a_failure_after_the_end_is_not_printed_again(
-    kind: type[JsonPrinter] | type[JsonLinesPrinter], capsys: pytest.CaptureFixture[str]
+    printer: JsonPrinter | JsonLinesPrinter, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    printer = kind()
     printer.show(Done("x", "grounded", "naive", "m"))
     ended = capsys.readouterr().out
     printer.failed("Later.", "", "RuntimeError")
@@ -229,6 +228,17 @@ def test_a_failure_after_the_end_is_not_printed_again(
 
 
 def test_wrong_usage_found_within_the_ask_is_exit_code_2() -> None:
-    for printer in (TextPrinter(Console()), JsonPrinter(), JsonLinesPrinter()):
+    for printer in (TextPrinter(Console()), JsonPrinter(Console()), JsonLinesPrinter()):
         printer.show(Failed("There is no mode 'x'.", "", "UsageError"))
         assert printer.code == 2
+
+
+def test_json_leaves_remarks_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    printer = JsonPrinter(Console())
+    printer.show(Status("Searching", "search"))
+    printer.show(Status("Searched by words only.", "note"))
+    printer.show(Status("This answer is not being kept.", "record"))
+    printer.show(Done("x", "grounded", "naive", "m"))
+    captured = capsys.readouterr()
+    assert captured.err == "Searched by words only.\nwarning: This answer is not being kept.\n"
+    assert json.loads(captured.out)["answer"] == "x"

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.cli.json_text import dump
-from agent.cli.terminal import Console, clean, has_colour, one_line, paint
+from agent.cli.terminal import Console, clean, has_colour, line, one_line, paint
+from agent.cli.text import short_path
 
 
 class Terminal:
@@ -118,3 +119,21 @@ def test_a_dumb_terminal_gets_no_transient_line(
     monkeypatch.setenv("TERM", "dumb")
     Console().transient("at work")
     assert capsys.readouterr().err == ""
+
+
+def test_a_name_with_line_feeds_stays_on_its_line() -> None:
+    name = "/elsewhere/a\nhint: rm -rf ~\u2028b"
+    assert line(name) == "/elsewhere/a␊hint: rm -rf ~␊b"
+    assert short_path(name) == line(name)
+
+
+def test_a_name_in_a_message_forges_no_hint(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console()
+    console.verbose = 1
+    evil = "a\nhint: agent remove /"
+    for say in (console.note, console.trace, console.warn, console.error, console.hint):
+        say(evil)
+    console.error("x", evil)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 7
+    assert not [shown for shown in lines if shown.startswith("hint: agent remove")]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,9 +31,9 @@ def test_a_library_is_a_name_or_the_path_of_a_folder(
     root = parts(tmp_path).paths.libraries
     assert parts(tmp_path).library_root == root / "default"
     assert parts(tmp_path, library="work").library_root == root / "work"
-    assert parts(tmp_path, library="./x").library_root == tmp_path / "x"
+    assert parts(tmp_path, library="./x").library_root == tmp_path / "x" / ".understudy"
     assert parts(tmp_path, library=".understudy").library_root == tmp_path / ".understudy"
-    assert parts(tmp_path, library="a/b").library_root == tmp_path / "a" / "b"
+    assert parts(tmp_path, library="a/b").library_root == tmp_path / "a" / "b" / ".understudy"
     with pytest.raises(ConfigError):
         _ = parts(tmp_path, library="").library_root
 
@@ -80,3 +81,35 @@ def test_to_go_on_where_nothing_began_is_to_begin(tmp_path: Path) -> None:
     assert told == ["There is no session to go on with: this begins one."]
     with pytest.raises(SessionNotFound), made.open_session(resume="x"):
         pass
+
+
+def test_the_embedder_gets_its_own_key_and_address_and_never_the_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, object] = {}
+
+    class Recording:
+        def __init__(self, name: str, **options: object) -> None:
+            given.update(options, name=name)
+
+    monkeypatch.setattr("agent.models.embedding_gateway.GatewayEmbedder", Recording)
+    env = {"CHAT_KEY": "chat secret", "VECTOR_KEY": "vector secret"}
+    settings: dict[str, Any] = {
+        "embedder": "voyage/x",
+        "api_base": "http://chat/v1",
+        "api_key_env": "CHAT_KEY",
+    }
+    _ = parts(tmp_path, env=env, **settings).embedder
+    assert (given["name"], given["api_base"], given["api_key"]) == ("voyage/x", None, None)
+    settings |= {"embedder_api_base": "http://vectors/v1", "embedder_api_key_env": "VECTOR_KEY"}
+    _ = parts(tmp_path, env=env, **settings).embedder
+    assert (given["api_base"], given["api_key"]) == ("http://vectors/v1", "vector secret")
+    with pytest.raises(ConfigError, match="embedder_api_key_env"):
+        _ = parts(tmp_path, **settings).embedder
+
+
+def test_a_linked_folder_library_is_the_link_that_was_named(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / ".understudy").symlink_to(tmp_path / "disk")
+    link = tmp_path / ".understudy"
+    assert parts(tmp_path, library=str(link)).library_root == link
