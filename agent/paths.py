@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.errors import ConfigError
+
 APP = "understudy"
 
 
@@ -44,10 +46,19 @@ class Paths:
 
         Args:
             env: The environment; the process's own if not given.
+
+        Raises:
+            ConfigError: `$AGENT_HOME` is below the home of a user that does not exist.
         """
         env = os.environ if env is None else env
         if home := env.get("AGENT_HOME", "").strip():
-            root = Path(home).expanduser().absolute()
+            try:
+                root = Path(home).expanduser().absolute()
+            except RuntimeError as error:
+                raise ConfigError(
+                    f"AGENT_HOME is {home}, and there is no such user's home.",
+                    hint="Give it the path of a folder: export AGENT_HOME=/path/to/folder",
+                ) from error
             return cls._under(root, root / "data", root / "cache", root / "state")
 
         # A few milliseconds, and not needed where AGENT_HOME is set.

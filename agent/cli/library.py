@@ -174,6 +174,7 @@ def _watch(console: Console) -> None:
             async with aclosing(library.watch()) as reports:
                 async for report in reports:
                     _tell(console, report)
+        console.note("There is nothing to watch: no file or folder was added, or none exists.")
 
     try:
         asyncio.run(follow())

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.errors import ConfigError
 from agent.paths import Paths
 
 
@@ -45,3 +46,8 @@ def test_a_relative_xdg_path_is_ignored_as_the_specification_says() -> None:
 def test_naming_places_makes_nothing(tmp_path: Path) -> None:
     Paths.from_env({"AGENT_HOME": str(tmp_path / "home")})
     assert not (tmp_path / "home").exists()
+
+
+def test_the_home_of_nobody_is_refused_in_words() -> None:
+    with pytest.raises(ConfigError, match="no such user"):
+        Paths.from_env({"AGENT_HOME": "~no-such-user-here/x"})

@@ -106,3 +106,8 @@ def test_a_watched_folder_is_taken_in_until_it_is_interrupted(note: Path, tmp_pa
         watching.kill()
     assert watching.returncode == 0
     assert "No longer watching" in err
+
+
+def test_what_cannot_be_watched_is_said(agent: Agent) -> None:
+    ran = agent("add", "--watch", "http://127.0.0.1:9/")
+    assert "nothing to watch" in ran.err
