@@ -48,6 +48,10 @@ class Config:
     """Address of the embedder's server, where it is not the provider's own."""
     embedder_api_key_env: str = ""
     """Name of the environment variable that holds the embedder's key, if not the usual one."""
+    reranker: str = ""
+    """Who orders the best passages anew: any litellm reranking name; unset for nobody."""
+    reranker_api_base: str = ""
+    """Address of the reranker's server, where it is not the provider's own."""
     chroma_url: str = field(default="", metadata={"address": True})
     """Address of a Chroma server that keeps the vectors; unset keeps them in the library."""
     allow_hosts: str = ""

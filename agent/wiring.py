@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agent.transcripts import Transcripts
     from knowledge.embed import Embedder
     from knowledge.library import Library
+    from knowledge.rerank import Reranker
 
 MODES = ("naive",)
 """What `--mode` offers: the modes that exist."""
@@ -142,6 +143,20 @@ class Parts:
         )
 
     @cached_property
+    def reranker(self) -> Reranker | None:
+        """Who orders the best passages anew; None for nobody. Loads nothing yet."""
+        if not self.config.reranker:
+            return None
+        from agent.models.reranking_gateway import GatewayReranker
+
+        return GatewayReranker(
+            self.config.reranker,
+            api_base=self.config.reranker_api_base or None,
+            timeout=self.config.timeout,
+            retries=self.config.retries,
+        )
+
+    @cached_property
     def model(self) -> ChatModel:
         """Who answers. Loads nothing yet, but a script, which is read whole."""
         name = self.config.model
@@ -191,6 +206,7 @@ class Parts:
                 root,
                 embedder=self.embedder,
                 chroma_url=self.config.chroma_url if kept else "",
+                reranker=self.reranker,
                 allow_hosts=[h.strip() for h in self.config.allow_hosts.split(",") if h.strip()],
             )
             stack.callback(library.close)

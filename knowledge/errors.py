@@ -6,6 +6,7 @@ KnowledgeError              every error that a user may see; carries a hint: wha
 │   ├── FetchRefused        it must not be: not http(s), an inner address, an odd spelling
 │   └── FetchFailed         it could not be: no answer in time, too large, an error's status
 ├── EmbedderUnavailable     no weights and no way to fetch them; lexical search still works
+├── RerankerUnavailable     no reranking now; the fused order still works
 ├── EmbedderMismatch        the index was built with another embedder; a rebuild is needed
 ├── LibraryBusy             another process is writing to this library
 ├── LibraryCorrupt          the stored index cannot be opened
@@ -54,6 +55,10 @@ class FetchFailed(GuardError):
 
 class EmbedderUnavailable(KnowledgeError):
     """There is no embedder to be had here and now."""
+
+
+class RerankerUnavailable(KnowledgeError):
+    """The reranker cannot be used here and now."""
 
 
 class EmbedderMismatch(KnowledgeError):

@@ -31,6 +31,7 @@ from knowledge.writer import Writer
 if TYPE_CHECKING:
     from knowledge.dense import DenseStore
     from knowledge.embed import Embedder
+    from knowledge.rerank import Reranker
 
 __all__ = [
     "BEFORE_ROLLBACK",
@@ -55,11 +56,13 @@ class Library:
         embedder: Embedder | None,
         make_store: Callable[[Path], DenseStore],
         allow_hosts: Sequence[str] = (),
+        reranker: Reranker | None = None,
     ) -> None:
         """For a store of one's own, made for a folder; `open` is the usual way."""
         self.root = root
         self._allow_hosts = tuple(allow_hosts)
         self._embedder = embedder
+        self._reranker = reranker
         self._make_store = make_store
         self._writer = Writer(root)
         self._open_shelf()
@@ -72,6 +75,7 @@ class Library:
         embedder: Embedder | None,
         chroma_url: str = "",
         allow_hosts: Sequence[str] = (),
+        reranker: Reranker | None = None,
     ) -> Library:
         """Open or create the library in a folder. Quick: no index and no model is loaded.
 
@@ -81,6 +85,7 @@ class Library:
             chroma_url: A Chroma server that keeps the vectors; empty keeps them in the folder.
             allow_hosts: Hosts, `name` or `name:port`, whose pages may be fetched though they lie
                 in an inner network.
+            reranker: Reads the best passages with the query and orders them anew.
 
         Raises:
             LibraryCorrupt: The folder holds something else, or a newer version's library.
@@ -96,7 +101,13 @@ class Library:
                 name.write_text(f"understudy-{uuid.uuid4().hex}", encoding="utf-8")
             return ChromaStore(chroma_url, name.read_text(encoding="utf-8"))
 
-        return cls(root, embedder=embedder, make_store=make_store, allow_hosts=allow_hosts)
+        return cls(
+            root,
+            embedder=embedder,
+            make_store=make_store,
+            allow_hosts=allow_hosts,
+            reranker=reranker,
+        )
 
     @staticmethod
     def exists(root: Path) -> bool:
@@ -110,7 +121,9 @@ class Library:
 
     def _open_shelf(self) -> None:
         self._shelf = shelf.Shelf(shelf.current(self.root), self._make_store)
-        self._searcher = Searcher(self._shelf.catalog, self._shelf.snapshots, self._embedder)
+        self._searcher = Searcher(
+            self._shelf.catalog, self._shelf.snapshots, self._embedder, self._reranker
+        )
 
     def _fresh(self) -> None:
         """Follow a rebuild that another process has ended."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from knowledge import retrieve, snapshot
-from knowledge.errors import EmbedderMismatch, EmbedderUnavailable
+from knowledge.errors import EmbedderMismatch, EmbedderUnavailable, RerankerUnavailable
+from knowledge.rerank import DEPTH, rerank
 from knowledge.types import Passage
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from knowledge.catalog import Catalog
     from knowledge.embed import Embedder
     from knowledge.filters import Filters
+    from knowledge.rerank import Reranker
 
 _SPARE = 3
 """Hits looked at for each passage wanted, so that repetition can be dropped."""
@@ -40,7 +42,14 @@ class Found:
 class Searcher:
     """Searches one library; keeps the picture open until another is published."""
 
-    def __init__(self, catalog: Catalog, snapshots: Path, embedder: Embedder | None) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        snapshots: Path,
+        embedder: Embedder | None,
+        reranker: Reranker | None = None,
+    ) -> None:
+        self._reranker = reranker
         self._catalog = catalog
         self._snapshots = snapshots
         self._embedder = embedder
@@ -68,16 +77,23 @@ class Searcher:
         vector, note = self._embed(query, picture)
         allowed = self._catalog.sources.documents_of(filters).__contains__ if filters else None
         how: Literal["hybrid", "lexical"] = "lexical" if vector is None else "hybrid"
-        wanted = limit * _SPARE
+        depth = limit if self._reranker is None else max(limit, DEPTH)
+        wanted = depth * _SPARE
         while True:
             hits = retrieve.rank(picture, query, vector, wanted, allowed)
             rows = self._catalog.documents.chunk_rows([hit.row for hit in hits])
             found = [retrieve.passage(rows[hit.row], hit) for hit in hits if hit.row in rows]
-            passages = retrieve.distinct(found, limit)
+            passages = retrieve.distinct(found, depth)
             # Where many repeat each other, those behind them are looked at too.
-            if len(passages) == limit or len(hits) < wanted or wanted > _MOST:
+            if len(passages) == depth or len(hits) < wanted or wanted > _MOST:
                 break
             wanted *= 4
+        if self._reranker is not None:
+            try:
+                passages = tuple(rerank(self._reranker, query, passages))
+            except RerankerUnavailable as error:
+                note = f"{note} Not reranked: {error} {error.hint}".strip()
+        passages = passages[:limit]
         if filters is not None:
             passages = tuple(self._from_allowed(passage, filters) for passage in passages)
         return Found(passages, how, note)

@@ -186,6 +186,11 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path.endswith("/embeddings"):
             self._send(200, _embeddings(body, owner.dimensions))
             return
+        if self.path.endswith("/rerank"):
+            scores = enumerate(len(text) / 1000 for text in body["documents"])
+            rows = [{"index": i, "relevance_score": score} for i, score in scores]
+            self._send(200, {"id": "rerank", "results": rows[::-1]})
+            return
         reply = owner.reply(body) if callable(owner.reply) else owner.reply
         if fault is not None and fault.kind == "empty":
             reply = Reply(text="")

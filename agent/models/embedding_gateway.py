@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from agent.errors import ModelError
 from agent.models.gateway import close_synchronous, facts, load, reach
-from agent.models.provider_errors import first_line, understand
-from agent.models.retry import Retries
+from agent.models.provider_errors import first_line
+from agent.models.retry import Retries, persist
 from knowledge.errors import EmbedderUnavailable
 
 if TYPE_CHECKING:
@@ -123,27 +123,23 @@ class GatewayEmbedder:
         except ModelError as error:
             raise self._unavailable(error) from None
         call = replace(call, instead="the embedder built in works offline")
-        retries = Retries(self._retries, self._timeout)
-        while True:
-            try:
-                answer = load().embedding(
-                    **target,
-                    # Providers embed an empty text as an error; a blank one has the same meaning.
-                    input=[text or " " for text in texts],
-                    encoding_format="float",
-                    timeout=self._timeout,
-                    num_retries=0,
-                    max_retries=0,
-                )
-            except Exception as failure:
-                trouble = understand(failure, call)
-            else:
-                return self._rows(answer, len(texts))
-            try:
-                seconds = retries.wait(trouble)
-            except ModelError as error:
-                raise self._unavailable(error) from None
-            self._sleep(seconds)
+
+        def run() -> Any:
+            return load().embedding(
+                **target,
+                # Providers embed an empty text as an error; a blank one has the same meaning.
+                input=[text or " " for text in texts],
+                encoding_format="float",
+                timeout=self._timeout,
+                num_retries=0,
+                max_retries=0,
+            )
+
+        try:
+            answer = persist(run, call, Retries(self._retries, self._timeout), self._sleep)
+        except ModelError as error:
+            raise self._unavailable(error) from None
+        return self._rows(answer, len(texts))
 
     def _rows(self, answer: Any, expected: int) -> list[list[float]]:
         try:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from agent.models.provider_errors import understand
 
 if TYPE_CHECKING:
-    from agent.models.provider_errors import Trouble
+    from agent.models.provider_errors import Call, Trouble
+
+T = TypeVar("T")
 
 _FIRST_WAIT = 0.5
 """Seconds at most before the second attempt; each further wait may be twice as long."""
@@ -43,3 +48,19 @@ class Retries:
             raise trouble.error
         self.made += 1
         return seconds
+
+
+def persist(
+    run: Callable[[], T], call: Call, retries: Retries, sleep: Callable[[float], None]
+) -> T:
+    """Make a synchronous call, again while that may help.
+
+    Raises:
+        ModelError: What went wrong in the end, in the house's words.
+    """
+    while True:
+        try:
+            return run()
+        except Exception as failure:
+            trouble = understand(failure, call)
+        sleep(retries.wait(trouble))
