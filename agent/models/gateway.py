@@ -96,6 +96,12 @@ def load() -> Any:
         return litellm
 
 
+def _silence() -> None:
+    """Once a call, and not once for all: whoever embeds the agent may reset the filters."""
+    for message in _IDLE_WARNINGS:
+        warnings.filterwarnings("ignore", message)
+
+
 def hold(user: object) -> None:
     """Note that `user` is about to use a pooled connection on the running event loop.
 
@@ -103,8 +109,7 @@ def hold(user: object) -> None:
     of a loop that has ended are dropped here.
     """
     _users.add(user)
-    for message in _IDLE_WARNINGS:
-        warnings.filterwarnings("ignore", message)
+    _silence()
     loop = asyncio.get_running_loop()
     if _pool_of and _pool_of[0]() is not loop:
         for key, _ in _pooled(asynchronous=True):
@@ -166,6 +171,7 @@ def reach(name: str, api_base: str | None, api_key: str | None) -> tuple[dict[st
         UnknownModel: The name has no provider.
     """
     litellm = load()
+    _silence()
     try:
         provider = litellm.get_llm_provider(name)[1]
     except litellm.exceptions.BadRequestError as failure:
