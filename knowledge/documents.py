@@ -128,12 +128,10 @@ class Documents:
         for i in range(0, len(rows), _PAGE):
             page = rows[i : i + _PAGE]
             marks = ",".join("?" * len(page))
-            found = dict(
-                self._db.rows(
-                    f"SELECT row, heading || char(10) || text FROM chunks WHERE row IN ({marks})",
-                    page,
-                )
+            read = self._db.rows(
+                f"SELECT row, heading, text FROM chunks WHERE row IN ({marks})", page
             )
+            found = {row: indexed_text(head, text) for row, head, text in read}
             yield from (found[row] for row in page)
 
     def unembedded(self) -> list[str]:
@@ -193,3 +191,8 @@ def heading(document: Document, chunk: Chunk) -> str:
     path = document.headings_at(chunk.start)
     parts = [document.title, *path] if document.title not in path else list(path)
     return " > ".join(part for part in parts if part)
+
+
+def indexed_text(head: str, text: str) -> str:
+    """What is embedded and indexed for a chunk: what it is about, then what it says."""
+    return f"{head}\n{text}" if head else text

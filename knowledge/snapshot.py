@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from knowledge import lexical
 from knowledge.errors import KnowledgeError
+from knowledge.types import chunk_id
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,7 +77,7 @@ def build(catalog: Catalog, store: DenseStore, folder: Path, live: set[str]) -> 
         unembedded = set(catalog.documents.unembedded())
         embedded = np.array([doc not in unembedded for doc in documents], dtype=bool)
         if embedded.any():
-            ids = [f"{doc}:{ordinal}" for _, doc, ordinal in chunks]
+            ids = [chunk_id(doc, ordinal) for _, doc, ordinal in chunks]
             _write_vectors(ids, rows, embedded[owners], before, store, new / "vectors.npy")
         earlier = folder / catalog.meta(_CURRENT) if before is not None else None
         lexical.build(rows.tolist(), catalog.documents.indexed_texts, new, earlier)

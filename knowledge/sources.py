@@ -136,7 +136,7 @@ class Sources:
                 db.executemany(f"DELETE FROM {table} WHERE source = ?", [(s,) for s in gone])
             db.executemany("DELETE FROM roots WHERE path = ?", [(root,) for root in roots])
             db.executemany("INSERT OR IGNORE INTO excluded VALUES (?)", [(s,) for s in exclude])
-            db.execute("INSERT OR REPLACE INTO meta VALUES ('snapshot', ?)", (snapshot,))
+            point_to(db, snapshot)
 
     def settle(self, gone: Iterable[str], snapshot: str) -> None:
         """End a sync: staged sources count, those gone are forgotten, a new picture is current.
@@ -148,8 +148,13 @@ class Sources:
                 db.executemany(f"DELETE FROM {table} WHERE source = ?", [(s,) for s in gone])
             db.execute("INSERT OR REPLACE INTO sources SELECT * FROM staged")
             db.execute("DELETE FROM staged")
-            db.execute("INSERT OR REPLACE INTO meta VALUES ('snapshot', ?)", (snapshot,))
+            point_to(db, snapshot)
             db.execute("DELETE FROM meta WHERE key = 'dirty'")
+
+
+def point_to(db: sqlite3.Connection, snapshot: str) -> None:
+    """Make a picture the one that is read, within the transaction that changes the sources."""
+    db.execute("INSERT OR REPLACE INTO meta VALUES ('snapshot', ?)", (snapshot,))
 
 
 def stage_into(db: sqlite3.Connection, entries: Iterable[Entry]) -> None:

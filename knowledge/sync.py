@@ -18,7 +18,7 @@ from stat import S_ISREG
 from typing import TYPE_CHECKING
 
 from knowledge import snapshot
-from knowledge.documents import heading
+from knowledge.documents import heading, indexed_text
 from knowledge.errors import EmbedderMismatch, EmbedderUnavailable, GuardError, ReadError
 from knowledge.read import HEAD, check_size, read_bytes
 from knowledge.report import Problem, Progress, SyncReport
@@ -26,6 +26,7 @@ from knowledge.scan import Plan, entry_for, page_entry, scan
 from knowledge.search import mismatch
 from knowledge.split import estimate_tokens, split
 from knowledge.tidy import take_back_vectors, tidy
+from knowledge.types import chunk_id
 
 if TYPE_CHECKING:
     from knowledge.catalog import Catalog
@@ -266,7 +267,7 @@ class Synchronizer:
             ),
             cancelled=self.cancelled,
         )
-        self.store.put([f"{doc}:{n}" for doc, size in sizes for n in range(size)], vectors)
+        self.store.put([chunk_id(doc, n) for doc, size in sizes for n in range(size)], vectors)
 
     def _embed_missing(self) -> None:
         """Give vectors to documents that were stored while there was no embedder."""
@@ -314,11 +315,6 @@ def _where(place: str) -> str:
 def twin_key(entry: Entry) -> tuple[str, str]:
     """What two sources must share to be one document: their bytes, and the way to read them."""
     return entry.digest, Path(entry.source).suffix
-
-
-def indexed_text(head: str, text: str) -> str:
-    """What is embedded and indexed for a chunk: what it is about, then what it says."""
-    return f"{head}\n{text}" if head else text
 
 
 def _load(path: Path) -> tuple[bytes, os.stat_result]:

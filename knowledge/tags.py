@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from knowledge.sources import point_to
+
 if TYPE_CHECKING:
     from knowledge.database import Database
 
@@ -62,4 +64,4 @@ class Tags:
             db.execute("DELETE FROM sources")
             db.execute("DELETE FROM staged")
             db.execute(f"INSERT INTO sources SELECT {columns} FROM tagged WHERE tag = ?", (name,))
-            db.execute("INSERT OR REPLACE INTO meta VALUES ('snapshot', ?)", (snapshot,))
+            point_to(db, snapshot)

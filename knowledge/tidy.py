@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from knowledge import snapshot
+from knowledge.types import chunk_id
 
 if TYPE_CHECKING:
     from knowledge.catalog import Catalog
@@ -22,5 +23,5 @@ def tidy(catalog: Catalog, store: DenseStore, snapshots: Path) -> None:
 def take_back_vectors(catalog: Catalog, store: DenseStore) -> None:
     """Delete the vectors that the journal names: half written, or no longer wanted."""
     if unfinished := catalog.documents.unfinished_vectors():
-        store.delete([f"{doc}:{n}" for doc, size in unfinished for n in range(size)])
+        store.delete([chunk_id(doc, n) for doc, size in unfinished for n in range(size)])
         catalog.documents.mark_embedded((doc for doc, _ in unfinished), embedded=False)

@@ -119,6 +119,11 @@ class Document:
         return ", ".join(parts)
 
 
+def chunk_id(document_id: str, ordinal: int) -> str:
+    """A chunk's name, the same wherever and whenever its document is split the same way."""
+    return f"{document_id}:{ordinal}"
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """A stretch of a document that is embedded and found as one: `document.text[start:end]`."""
@@ -133,7 +138,7 @@ class Chunk:
     @property
     def id(self) -> str:
         """Stable for the same document split the same way."""
-        return f"{self.document_id}:{self.ordinal}"
+        return chunk_id(self.document_id, self.ordinal)
 
     @property
     def span(self) -> Span:
