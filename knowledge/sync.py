@@ -14,13 +14,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from stat import S_ISREG
 from typing import TYPE_CHECKING
 
 from knowledge import snapshot
 from knowledge.documents import heading, indexed_text
 from knowledge.errors import EmbedderMismatch, EmbedderUnavailable, GuardError, ReadError
-from knowledge.read import HEAD, check_size, read_bytes
+from knowledge.read import load, read_bytes
 from knowledge.report import Problem, Progress, SyncReport
 from knowledge.scan import Plan, entry_for, page_entry, scan
 from knowledge.search import mismatch
@@ -163,7 +162,7 @@ class Synchronizer:
         was_there: bool,
     ) -> None:
         """Look at one file: the same after all, a twin of a known one, or to be read and split."""
-        data, stat = _load(path)
+        data, stat = load(path)
         digest = hashlib.sha256(data).hexdigest()
         twin = twins.get((digest, path.suffix))
         if known is not None and known.document_id and known.digest == digest:
@@ -315,28 +314,3 @@ def _where(place: str) -> str:
 def twin_key(entry: Entry) -> tuple[str, str]:
     """What two sources must share to be one document: their bytes, and the way to read them."""
     return entry.digest, Path(entry.source).suffix
-
-
-def _load(path: Path) -> tuple[bytes, os.stat_result]:
-    """A file's bytes and its state, both of one moment.
-
-    Raises:
-        ReadError: It cannot be read, is too large, or changes while it is read.
-    """
-    try:
-        for _ in range(3):
-            before = path.stat()
-            if not S_ISREG(before.st_mode):
-                raise ReadError("it is no regular file")
-            with path.open("rb") as file:
-                head = file.read(HEAD)
-                check_size(before.st_size, path.name, head)
-                data = head + file.read()
-            after = path.stat()
-            if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
-                return data, after
-    except FileNotFoundError as error:
-        raise ReadError("the file vanished while it was read") from error
-    except OSError as error:
-        raise ReadError(f"the file cannot be opened: {error.strerror or error}") from error
-    raise ReadError("the file kept changing while it was read; run agent sync again later")

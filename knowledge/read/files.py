@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Callable
 from importlib import import_module
@@ -20,30 +21,48 @@ _BY_CONTENT: frozenset[Kind] = frozenset({"pdf", "docx", "pptx", "xlsx", "epub"}
 """Kinds that the bytes show so plainly that the name is not asked."""
 
 
+_TRIES = 3
+"""Readings of a file that changes meanwhile, before it is given up."""
+
+
 def read_path(path: Path) -> Document:
     """Read a file.
 
     Raises:
+        ReadError: As `load`, or it cannot be understood.
+    """
+    data, _ = load(path)
+    return read_bytes(data, path.name)
+
+
+def load(path: Path) -> tuple[bytes, os.stat_result]:
+    """A file's bytes and its state, both of one moment.
+
+    Raises:
         ReadError: For every reason that lies in the file: it is missing, not a file, not
-            permitted, too large, empty, or cannot be understood.
+            permitted, too large, or changes while it is read.
     """
     try:
-        info = path.stat()
-        if stat.S_ISDIR(info.st_mode):
-            raise ReadError("it is a folder")
-        if not stat.S_ISREG(info.st_mode):
-            raise ReadError("it is not a regular file")
-        with path.open("rb") as file:
-            head = file.read(HEAD)
-            check_size(info.st_size, path.name, head)
-            data = head + file.read()
+        for _ in range(_TRIES):
+            before = path.stat()
+            if stat.S_ISDIR(before.st_mode):
+                raise ReadError("it is a folder")
+            if not stat.S_ISREG(before.st_mode):
+                raise ReadError("it is not a regular file")
+            with path.open("rb") as file:
+                head = file.read(HEAD)
+                check_size(before.st_size, path.name, head)
+                data = head + file.read()
+            after = path.stat()
+            if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
+                return data, after
     except FileNotFoundError:
         raise ReadError("it does not exist") from None
     except PermissionError:
         raise ReadError("no permission to read it") from None
     except OSError as error:
         raise ReadError(f"it cannot be opened: {error.strerror or error}") from None
-    return read_bytes(data, path.name)
+    raise ReadError("it kept changing while it was read; run agent sync again later")
 
 
 def check_size(size: int, name: str, head: bytes) -> None:

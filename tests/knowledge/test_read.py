@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knowledge.errors import ReadError
-from knowledge.read import MAX_BYTES, kind_of_name, read_bytes, read_path
+from knowledge.read import MAX_BYTES, kind_of_name, load, read_bytes, read_path
 from knowledge.types import Document
 from tests.knowledge.make_files import (
     HTML_PAGE,
@@ -210,7 +211,6 @@ CELLS = st.text(PRINTED, max_size=12)
 @given(st.lists(st.lists(CELLS, min_size=2, max_size=4), min_size=1, max_size=6))
 def test_every_cell_of_a_table_is_in_the_text(rows: list[list[str]]) -> None:
     import csv
-    import io
 
     out = io.StringIO()
     csv.writer(out).writerows(rows)
@@ -263,3 +263,33 @@ def test_slides_keep_their_numbers_whatever_is_on_them(slides: list[tuple[bool, 
         shown = document.text[page.start : page.end]
         for words in (body, title if titled else ""):
             assert " ".join(words.replace("\ufeff", "").split()) in shown
+
+
+class Restless(type(Path())):  # type: ignore[misc]
+    """A file that somebody writes to at each of its first openings."""
+
+    times = 0
+
+    def open(self, *args, **options):  # type: ignore[no-untyped-def]
+        if self.times:
+            self.times -= 1
+            with open(self, "ab") as other:
+                other.write(b"More.\n")
+        return super().open(*args, **options)
+
+
+def test_a_file_that_changes_while_it_is_read_is_read_again(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_bytes(b"Begin.\n")
+    path = Restless(tmp_path / "a.md")
+    path.times = 2
+    data, info = load(path)
+    assert data == b"Begin.\nMore.\nMore.\n"
+    assert info.st_size == len(data)
+
+
+def test_a_file_that_keeps_changing_is_refused_for_now(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_bytes(b"Begin.\n")
+    path = Restless(tmp_path / "a.md")
+    path.times = 100
+    with pytest.raises(ReadError, match="kept changing"):
+        load(path)
