@@ -12,9 +12,6 @@ from agent.paths import Paths
 FOLDER = ".understudy"
 """The folder of a folder library: what is asked for below its parent is asked of it."""
 
-CATALOG = "catalog.sqlite"
-"""The file by which a library is known to hold something."""
-
 
 def above(start: Path) -> Path | None:
     """The folder library that a working folder lies in; None where there is none above it."""
@@ -60,7 +57,9 @@ def holds_something(place: Path, paths: Paths) -> bool:
     Raises:
         UsageError: There is no library, and it is not the default one, which there always is.
     """
-    if (place / CATALOG).exists():
+    from knowledge.library import Library
+
+    if Library.exists(place):
         return True
     if place.is_dir() or place == paths.libraries / Config().library:
         return False
@@ -71,7 +70,7 @@ def holds_something(place: Path, paths: Paths) -> bool:
         )
     from difflib import get_close_matches
 
-    known = [file.parent.name for file in paths.libraries.glob(f"*/{CATALOG}")]
+    known = [folder.name for folder in paths.libraries.glob("*") if Library.exists(folder)]
     near = get_close_matches(place.name, known, n=1)
     raise UsageError(
         f"There is no library '{place.name}'" + (f"; did you mean '{near[0]}'?" if near else "."),

@@ -167,18 +167,18 @@ def _list(console: Console, *, as_json: bool) -> int:
 def _places(parts: Parts) -> list[Path]:
     """The folders of all libraries known from here, those with names first."""
     from agent import libraries
+    from knowledge.library import Library
 
     home = parts.paths.libraries
-    places = {file.parent for file in home.glob(f"*/{libraries.CATALOG}")}
+    places = {folder for folder in home.glob("*") if Library.exists(folder)}
     if found := libraries.above(Path.cwd()):
         places.add(found)
-    if (parts.library_root / libraries.CATALOG).exists():
+    if Library.exists(parts.library_root):
         places.add(parts.library_root)
     return sorted(places, key=lambda place: (place.parent != home, place))
 
 
 def _look(parts: Parts, place: Path) -> _Listed:
-    from agent import libraries
     from knowledge.library import Library
 
     own = place.parent == parts.paths.libraries
@@ -187,7 +187,7 @@ def _look(parts: Parts, place: Path) -> _Listed:
         root=str(place),
         in_use=place == parts.library_root,
     )
-    if not (place / libraries.CATALOG).exists():  # a folder library that was only made
+    if not Library.exists(place):  # a folder library that was only made
         return listed
     try:
         opened = Library.open(place, embedder=None)

@@ -111,3 +111,14 @@ def test_a_watched_folder_is_taken_in_until_it_is_interrupted(note: Path, tmp_pa
 def test_what_cannot_be_watched_is_said(agent: Agent) -> None:
     ran = agent("add", "--watch", "http://127.0.0.1:9/")
     assert "nothing to watch" in ran.err
+
+
+def test_after_a_rebuild_the_library_is_there_for_every_command(agent: Agent, note: Path) -> None:
+    agent("add", note)
+    assert agent("sync", "--rebuild").out.startswith("1 added")
+    assert agent("sync").out.startswith("1 unchanged")
+    assert "1902" in agent("search", "lamp").out
+    assert "lamp.md" in agent("sources").out
+    assert agent("library").out.startswith("* default  1 source")
+    assert agent("sync", "--rebuild").out.startswith("1 added")
+    assert agent("doctor").code == 0
