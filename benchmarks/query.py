@@ -6,7 +6,9 @@ Texts are drawn from a Zipf vocabulary and vectors from the unit sphere, so that
 size is made in minutes; two chunks a file, files in 50 folders. `library` is `Library.search`, for
 eight passages, with the query's vector at hand: scoring by words and vectors, fusion, reading the
 passages from SQLite. The filter allows one folder, 2 % of the chunks. Each engine answers the same
-queries in turn. Prints a table in milliseconds, and one JSON object on the last line.
+queries in turn; then the library answers them with one kind of filter after another, so that what
+else the machine does falls on all alike. Nothing about a filter is kept from one query to the next.
+Prints two tables in milliseconds, and one JSON object on the last line.
 """
 
 from __future__ import annotations
@@ -14,10 +16,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +47,8 @@ VOCABULARY = 50_000
 ZIPF = 1.1
 """The exponent by which words of a language are distributed, or nearly so."""
 WARM_UP = 20
+BEGIN = 1_700_000_000.0
+"""When the first file was changed, Unix time."""
 
 
 class Given:
@@ -86,51 +91,109 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--queries", type=int, default=200)
     options = parser.parse_args(arguments)
     rows: list[dict[str, float | str]] = []
-    print(f"{'chunks':>8}  {'engine':10}{'p50':>9}{'p95':>9}{'filtered p50':>15}{'p95':>9}")
+    filters: list[dict[str, float | str]] = []
     for size in options.size or SIZES:
         with tempfile.TemporaryDirectory() as folder:
-            for engine, figures in measure(Path(folder).resolve(), size, options.queries).items():
-                rows.append({"engine": engine, **figures})
-                print(
-                    f"{figures['chunks']:8.0f}  {engine:10}"
-                    f"{figures['p50']:9.2f}{figures['p95']:9.2f}"
-                    f"{figures['filtered_p50']:15.2f}{figures['filtered_p95']:9.2f}"
-                )
-    print(json.dumps({"benchmark": "query", "unit": "ms", "engines": rows}))
+            corpus = Corpus(Path(folder).resolve(), size, options.queries)
+            rows += tell("engine", measure(corpus), corpus.chunks)
+            filters += tell("filter", measure_filters(corpus), corpus.chunks)
+            corpus.close()
+    print(json.dumps({"benchmark": "query", "unit": "ms", "engines": rows, "filters": filters}))
 
 
-def measure(folder: Path, size: int, queries: int) -> dict[str, dict[str, float]]:
-    """The figures of each engine over a library of about `size` chunks."""
+def tell(
+    what: str, figures: Mapping[str, Mapping[str, float]], chunks: int
+) -> list[dict[str, float | str]]:
+    """Print a table, and give it in the form of the JSON object."""
+    columns = next(iter(figures.values()))
+    print(f"{'chunks':>8}  {what:24}" + "".join(f"{name:>14}" for name in columns))
+    for name, row in figures.items():
+        print(f"{chunks:8}  {name:24}" + "".join(f"{value:14.2f}" for value in row.values()))
+    return [{what: name, "chunks": chunks, **row} for name, row in figures.items()]
+
+
+class Corpus:
+    """A library of made-up texts, and queries to it."""
+
+    def __init__(self, folder: Path, size: int, queries: int) -> None:
+        """Make the texts, about `size` chunks of them, and index them."""
+        self.folder = folder
+        self.texts = folder / "texts"
+        words = Words()
+        for number in range(size // CHUNKS_PER_FILE):
+            file = self.texts / f"{number % FOLDERS:02d}" / f"{number:06d}.txt"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(words.text(SENTENCES * CHUNKS_PER_FILE), encoding="utf-8")
+            # One file a minute.
+            os.utime(file, (BEGIN + 60 * number, BEGIN + 60 * number))
+        self.files = size // CHUNKS_PER_FILE
+        self.queries = [" ".join(words.draw(6)) for _ in range(queries)]
+        self._loop = asyncio.new_event_loop()
+        self._library = Library.open(folder / "library", embedder=Given())
+        self.chunks = self._loop.run_until_complete(self._library.add([str(self.texts)])).chunks
+
+    def search(self, query: str, filters: Filters | None = None) -> int:
+        """Ask the library; gives the number of passages."""
+        search = self._library.search(query, limit=LIMIT, filters=filters)
+        return len(self._loop.run_until_complete(search).passages)
+
+    def close(self) -> None:
+        """Let go of the library."""
+        self._library.close()
+        self._loop.close()
+
+
+def measure(corpus: Corpus) -> dict[str, dict[str, float]]:
+    """The figures of each engine."""
     import numpy as np
 
-    texts = folder / "texts"
-    words = Words()
-    for number in range(size // CHUNKS_PER_FILE):
-        file = texts / f"{number % FOLDERS:02d}" / f"{number:06d}.txt"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(words.text(SENTENCES * CHUNKS_PER_FILE), encoding="utf-8")
-    asked = [" ".join(words.draw(6)) for _ in range(queries)]
-    loop = asyncio.new_event_loop()
-    library = Library.open(folder / "library", embedder=Given())
-    report = loop.run_until_complete(library.add([str(texts)]))
-    only = Filters(sources=(str(texts / "00"),))
-
-    def search(query: str, filtered: bool) -> None:
-        loop.run_until_complete(
-            library.search(query, limit=LIMIT, filters=only if filtered else None)
-        )
-
-    vectors = Given().embed([str(number) for number in range(report.chunks)])
-    owners = np.arange(report.chunks) % FOLDERS
+    only = Filters(sources=(str(corpus.texts / "00"),))
+    vectors = Given().embed([str(number) for number in range(corpus.chunks)])
+    owners = np.arange(corpus.chunks) % FOLDERS
     engines: dict[str, Ask] = {
-        "library": search,
-        "chroma": chroma(folder / "chroma", vectors, owners),
+        "library": lambda query, filtered: corpus.search(query, only if filtered else None),
+        "chroma": chroma(corpus.folder / "chroma", vectors, owners),
         "numpy": product(vectors, owners),
     }
-    figures = {engine: times(ask, asked) for engine, ask in engines.items()}
-    library.close()
-    loop.close()
-    return {engine: {"chunks": report.chunks, **row} for engine, row in figures.items()}
+    return {engine: times(ask, corpus.queries) for engine, ask in engines.items()}
+
+
+def measure_filters(corpus: Corpus) -> dict[str, dict[str, float]]:
+    """What filters of every kind and width cost the library."""
+    import numpy as np
+
+    def since(share: float) -> Filters:
+        """The newest files, so many of all."""
+        return Filters(since=BEGIN + 60 * corpus.files * (1 - share))
+
+    folder = str(corpus.texts / "00")
+    filters: dict[str, Filters | None] = {
+        "none": None,
+        "since: all": since(1.0),
+        "since: half": since(0.5),
+        "since: 5 %": since(0.05),
+        "since: 1 %": since(0.01),
+        "since: nothing": since(-1.0),
+        "kind: all": Filters(kinds=("text",)),
+        "kind: nothing": Filters(kinds=("pdf",)),
+        "glob: all": Filters(sources=("*.txt",)),
+        "glob: 2 %": Filters(sources=("*/00/*",)),
+        "file's name": Filters(sources=("000000.txt",)),
+        "folder: all": Filters(sources=(str(corpus.texts),)),
+        "folder: 2 %": Filters(sources=(folder,)),
+        "folder, kind and since": Filters((folder,), ("text",), BEGIN),
+    }
+    taken: dict[str, list[float]] = {name: [] for name in filters}
+    for number, query in enumerate((*corpus.queries[:WARM_UP], *corpus.queries)):
+        for name, some in filters.items():
+            began = time.perf_counter()
+            corpus.search(query, some)
+            if number >= WARM_UP:
+                taken[name].append(1000 * (time.perf_counter() - began))
+    return {
+        name: {f"p{n}": round(float(np.percentile(values, n)), 2) for n in (50, 95)}
+        for name, values in taken.items()
+    }
 
 
 class Words:

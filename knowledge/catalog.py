@@ -6,11 +6,17 @@ It searches nothing: that is `search.py` over a `snapshot.py`.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from knowledge.corpus import Corpus, Extent, gather, measure
 from knowledge.database import Database
 from knowledge.documents import Documents
+from knowledge.selection import Selection
 from knowledge.sources import Sources
 from knowledge.tags import Tags
+
+if TYPE_CHECKING:
+    from knowledge.filters import Filters
 
 
 class Catalog:
@@ -26,6 +32,18 @@ class Catalog:
         self.sources = Sources(self._db)
         self.documents = Documents(self._db)
         self.tags = Tags(self._db)
+
+    def select(self, filters: Filters) -> Selection:
+        """The documents that filters leave, for one question."""
+        return Selection(self._db, filters)
+
+    def extent(self, filters: Filters | None) -> Extent:
+        """How much there is to read of what filters leave."""
+        return measure(self._db, filters)
+
+    def corpus(self, filters: Filters | None) -> Corpus:
+        """All of what filters leave."""
+        return gather(self._db, filters)
 
     def close(self) -> None:
         """Close the database; the object is of no further use."""

@@ -23,6 +23,9 @@ SCHEMA_VERSION = 1
 _BUSY = 30.0
 """Seconds to wait for another process's transaction, which is short."""
 
+_PAGE = 500
+"""Keys named by one statement."""
+
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE roots (path TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -121,6 +124,22 @@ class Database:
         """Read with one statement."""
         with self._lock, self._explained():
             return self._db.execute(sql, values).fetchall()
+
+    def rows_among(
+        self, sql: str, keys: Sequence[object], values: Sequence[object] = ()
+    ) -> list[tuple[Any, ...]]:
+        """Read by many keys, some at a time: SQLite bounds how many one statement may name.
+
+        Args:
+            sql: A statement that ends in `IN ({})`, where the keys go.
+            keys: Which rows.
+            values: What stands in the statement before the keys.
+        """
+        found: list[tuple[Any, ...]] = []
+        for i in range(0, len(keys), _PAGE):
+            page = keys[i : i + _PAGE]
+            found += self.rows(sql.format(",".join("?" * len(page))), (*values, *page))
+        return found
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

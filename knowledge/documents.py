@@ -102,11 +102,10 @@ class Documents:
 
     def chunk_rows(self, rows: Sequence[int]) -> dict[int, ChunkRow]:
         """Chunks by row number; those gone meanwhile, or without a source, are left out."""
-        marks = ",".join("?" * len(rows))
-        found = self._db.rows(
+        found = self._db.rows_among(
             "SELECT c.row, c.document_id, c.ordinal, c.start, c.end, c.text, c.place, c.heading,"
             " (SELECT min(source) FROM sources s WHERE s.document_id = c.document_id), d.title"
-            f" FROM chunks c JOIN documents d ON d.id = c.document_id WHERE c.row IN ({marks})",
+            " FROM chunks c JOIN documents d ON d.id = c.document_id WHERE c.row IN ({})",
             rows,
         )
         return {

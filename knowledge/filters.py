@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
-from pathlib import Path
 
 from knowledge.errors import SourceNotFound
 
@@ -46,7 +45,17 @@ def absolute(name: str) -> str:
     """A source as the library names it: a path absolute, links resolved; a URL but its fragment."""
     if is_url(name):
         return name.partition("#")[0]
-    return str(Path(name).expanduser().resolve())
+    # Not by pathlib, which raises for an unknown user's home and for links in a circle.
+    return os.path.realpath(os.path.expanduser(name))
+
+
+def sayable(name: str) -> bool:
+    """Whether a name is UTF-8, as all that the library stores: a file's need not be."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def matches(source: str, name: str) -> bool:
@@ -88,6 +97,9 @@ def named(
     gone: set[str] = set()
     lost: set[str] = set()
     for name in names:
+        if not name.strip():
+            # As a path it would mean the working folder, and all that is in it.
+            raise SourceNotFound("A source has no empty name.", hint="agent sources lists them.")
         # A link that was added goes by its own name, and not by that of what it leads to.
         paths = [absolute(name)] if is_url(name) else [absolute(name), os.path.abspath(name)]
         found = {source for source in sources if under(source, paths)}

@@ -122,6 +122,17 @@ def _terms_before(
     return vocabulary, places, lambda i: np.asarray(flat[starts[i] : starts[i + 1]])
 
 
+def index(texts: Iterable[str]) -> LexicalIndex | None:
+    """Index a few thousand texts in memory; None where none of them holds a term."""
+    vocabulary: dict[str, int] = {}
+    each = [[vocabulary.setdefault(t, len(vocabulary)) for t in terms(text)] for text in texts]
+    if not vocabulary:
+        return None
+    made = _bm25s().BM25(k1=_K1, b=_B, method="lucene")
+    made.index((each, vocabulary), show_progress=False)
+    return LexicalIndex(made)
+
+
 def load(folder: Path) -> LexicalIndex | None:
     """Open what `build` wrote; its arrays stay on disk and are read as they are needed."""
     if not (folder / "params.index.json").exists():

@@ -13,14 +13,14 @@ import uuid
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from knowledge import shelf, upkeep
-from knowledge.catalog import Catalog
+from knowledge.corpus import Corpus, Extent
 from knowledge.dense import ChromaStore
-from knowledge.filters import Filters, absolute, is_url, under
+from knowledge.filters import Filters, absolute, is_url, sayable, under
 from knowledge.report import LibraryStatus, Problem, Progress, SyncReport
-from knowledge.scan import changed
+from knowledge.scan import changed, unsayable
 from knowledge.search import Found, Searcher
 from knowledge.tags import Tag
 from knowledge.types import Document, SourceInfo
@@ -29,12 +29,18 @@ from knowledge.watch import changes
 from knowledge.writer import Writer
 
 if TYPE_CHECKING:
+    from knowledge.catalog import Catalog
     from knowledge.dense import DenseStore
     from knowledge.embed import Embedder
     from knowledge.rerank import Reranker
+    from knowledge.shelf import Shelf
+
+R = TypeVar("R")
 
 __all__ = [
     "BEFORE_ROLLBACK",
+    "Corpus",
+    "Extent",
     "Filters",
     "Found",
     "Library",
@@ -57,15 +63,16 @@ class Library:
         make_store: Callable[[Path], DenseStore],
         allow_hosts: Sequence[str] = (),
         reranker: Reranker | None = None,
+        notify: Callable[[str], None] | None = None,
     ) -> None:
         """For a store of one's own, made for a folder; `open` is the usual way."""
         self.root = root
         self._allow_hosts = tuple(allow_hosts)
         self._embedder = embedder
-        self._reranker = reranker
         self._make_store = make_store
-        self._writer = Writer(root)
-        self._open_shelf()
+        self._writer = Writer(root, notify)
+        self._searcher = Searcher(embedder, reranker)
+        self._shelves = shelf.Shelves(root, make_store)
 
     @classmethod
     def open(
@@ -76,6 +83,7 @@ class Library:
         chroma_url: str = "",
         allow_hosts: Sequence[str] = (),
         reranker: Reranker | None = None,
+        notify: Callable[[str], None] | None = None,
     ) -> Library:
         """Open or create the library in a folder. Quick: no index and no model is loaded.
 
@@ -86,6 +94,8 @@ class Library:
             allow_hosts: Hosts, `name` or `name:port`, whose pages may be fetched though they lie
                 in an inner network.
             reranker: Reads the best passages with the query and orders them anew.
+            notify: Told, one line at a time, what a person should know while something is slow
+                (another process is writing, and is waited for).
 
         Raises:
             LibraryCorrupt: The folder holds something else, or a newer version's library.
@@ -107,6 +117,7 @@ class Library:
             make_store=make_store,
             allow_hosts=allow_hosts,
             reranker=reranker,
+            notify=notify,
         )
 
     @staticmethod
@@ -117,23 +128,25 @@ class Library:
     def close(self) -> None:
         """Let go of files."""
         self._searcher.close()
-        self._shelf.close()
+        self._shelves.close()
 
-    def _open_shelf(self) -> None:
-        self._shelf = shelf.Shelf(shelf.current(self.root), self._make_store)
-        self._searcher = Searcher(
-            self._shelf.catalog, self._shelf.snapshots, self._embedder, self._reranker
-        )
+    async def _read(self, work: Callable[[Shelf], R]) -> R:
+        """Do in a thread what reads the generation that counts."""
 
-    def _fresh(self) -> None:
-        """Follow a rebuild that another process has ended."""
-        if self._shelf.base != shelf.current(self.root):
-            self.close()
-            self._open_shelf()
+        def read() -> R:
+            with self._shelves.use() as at:
+                return work(at)
 
-    @property
-    def _catalog(self) -> Catalog:
-        return self._shelf.catalog
+        return await asyncio.to_thread(read)
+
+    async def _write(self, work: Callable[[Shelf], R]) -> R:
+        """Do in a thread, as the only writer, what changes the generation that counts."""
+
+        def write() -> R:
+            with self._shelves.use() as at:
+                return work(at)
+
+        return await self._writer.run(write)
 
     # writing
 
@@ -153,18 +166,19 @@ class Library:
         asked = [
             Problem(path, "there is no such file or folder") for path in scope if path not in there
         ]
+        asked += [unsayable(path) for path in there if not sayable(path)]
+        there = [path for path in there if sayable(path)]
 
-        def work() -> SyncReport:
-            self._fresh()
+        def work(at: Shelf) -> SyncReport:
+            sources = at.catalog.sources
             # Also what lies in an added folder: named, it counts though it is ignored there.
-            self._catalog.sources.change_paths("roots", add=there)
-            self._catalog.sources.change_paths(
-                "excluded",
-                drop=[p for p in self._catalog.sources.paths("excluded") if under(p, there)],
+            sources.change_paths("roots", add=there)
+            sources.change_paths(
+                "excluded", drop=[path for path in sources.paths("excluded") if under(path, there)]
             )
-            return self._sync(there, asked, progress)
+            return self._sync(at, there, asked, progress)
 
-        return await self._writer.run(work)
+        return await self._write(work)
 
     async def sync(self, *, progress: Callable[[Progress], None] | None = None) -> SyncReport:
         """Make the index equal to all sources.
@@ -173,19 +187,14 @@ class Library:
             LibraryBusy: Another process is writing.
             EmbedderMismatch: The vectors are another embedder's.
         """
-
-        def work() -> SyncReport:
-            self._fresh()
-            return self._sync(None, (), progress)
-
-        return await self._writer.run(work)
+        return await self._write(lambda at: self._sync(at, None, (), progress))
 
     async def watch(self) -> AsyncGenerator[SyncReport, None]:
         """Sync whenever something changes under what was added; gives what each sync did.
 
         Goes on until it is closed or cancelled.
         """
-        roots = await asyncio.to_thread(self._catalog.sources.paths, "roots")
+        roots = await self._read(lambda at: at.catalog.sources.paths("roots"))
         async with aclosing(changes(roots)) as noticed:
             async for _ in noticed:
                 yield await self.sync()
@@ -193,25 +202,25 @@ class Library:
     async def rebuild(self, *, progress: Callable[[Progress], None] | None = None) -> SyncReport:
         """Read, split and embed every source anew, with the embedder as it is now.
 
-        Questions are answered from the old index until the new one is whole. Tags are not kept.
+        Questions are answered from the old index until the new one is whole. What tags name is
+        kept, and a page that cannot be fetched just now, as they were stored; both are split and
+        embedded anew.
 
         Raises:
             SourceNotFound: A folder that was added is missing: a rebuild would forget what is in
                 it, so nothing is done.
         """
 
-        def work() -> SyncReport:
-            self._fresh()
-            new = upkeep.begin_rebuild(self.root, self._shelf, self._make_store)
+        def work(at: Shelf) -> SyncReport:
+            new = upkeep.begin_rebuild(self.root, at, self._make_store)
             try:
-                report = self._sync(None, (), progress, new)
+                report = self._sync(new, None, (), progress, earlier=at.catalog)
             finally:
                 new.close()
-            upkeep.end_rebuild(self.root, self._shelf, new)
-            self._fresh()
+            upkeep.end_rebuild(self.root, at, new)
             return report
 
-        return await self._writer.run(work)
+        return await self._write(work)
 
     async def remove(self, names: Sequence[str]) -> tuple[str, ...]:
         """Take sources out: files, folders, or what was added. They stay out of later syncs.
@@ -222,22 +231,17 @@ class Library:
         Raises:
             SourceNotFound: A name matches no source, or several; nothing is taken out then.
         """
-
-        def work() -> tuple[str, ...]:
-            self._fresh()
-            return upkeep.remove(self._shelf, names)
-
-        return await self._writer.run(work)
+        return await self._write(lambda at: upkeep.remove(at, names))
 
     # tags
 
     async def tag(self, name: str) -> None:
         """Give the library as it is now a name; an older tag of that name is replaced."""
-        await self._writer.run(lambda: self._catalog.tags.put(name))
+        await self._write(lambda at: at.catalog.tags.put(name))
 
     async def tags(self) -> tuple[Tag, ...]:
         """Every tag, oldest first."""
-        return tuple(await asyncio.to_thread(self._catalog.tags.all))
+        return tuple(await self._read(lambda at: at.catalog.tags.all()))
 
     async def untag(self, name: str) -> None:
         """Forget a tag and what only it kept.
@@ -245,7 +249,7 @@ class Library:
         Raises:
             SourceNotFound: There is no such tag.
         """
-        await self._writer.run(lambda: upkeep.untag(self._shelf, name))
+        await self._write(lambda at: upkeep.untag(at, name))
 
     async def roll_back(self, name: str) -> None:
         """Answer from the library as it was when it was tagged, until the next sync.
@@ -255,19 +259,19 @@ class Library:
         Raises:
             SourceNotFound: There is no such tag.
         """
-        await self._writer.run(lambda: upkeep.roll_back(self._shelf, name))
+        await self._write(lambda at: upkeep.roll_back(at, name))
 
     def _sync(
         self,
+        target: Shelf,
         scope: Sequence[str] | None,
         asked: Sequence[Problem],
         progress: Callable[[Progress], None] | None,
-        target: shelf.Shelf | None = None,
+        earlier: Catalog | None = None,
     ) -> SyncReport:
         from knowledge.guard import Policy
         from knowledge.sync import Synchronizer
 
-        target = target or self._shelf
         worker = Synchronizer(
             target.catalog,
             target.store,
@@ -276,8 +280,12 @@ class Library:
             Policy(allow=self._allow_hosts),
             progress or (lambda _: None),
             self._writer.stop.is_set,
+            earlier,
         )
-        return worker.run(scope, asked)
+        report = worker.run(scope, asked)
+        if earlier is None:
+            shelf.clear_others(self.root)
+        return report
 
     # reading
 
@@ -286,9 +294,19 @@ class Library:
 
         Raises:
             EmbedderMismatch: The stored vectors are another embedder's.
+            LibraryCorrupt: What is searched is lost; a sync makes it again.
         """
-        self._fresh()
-        return await asyncio.to_thread(self._searcher.search, query, limit, filters)
+        return await self._read(
+            lambda at: self._searcher.search(at.catalog, at.snapshots, query, limit, filters)
+        )
+
+    async def extent(self, filters: Filters | None = None) -> Extent:
+        """How much `corpus` would give, without reading it."""
+        return await self._read(lambda at: at.catalog.extent(filters))
+
+    async def corpus(self, filters: Filters | None = None) -> Corpus:
+        """All that is stored, or what filters leave of it, in an order that keeps."""
+        return await self._read(lambda at: at.catalog.corpus(filters))
 
     async def document(self, document_id: str) -> Document:
         """A stored document.
@@ -296,13 +314,11 @@ class Library:
         Raises:
             SourceNotFound: There is none of that id.
         """
-        self._fresh()
-        return await asyncio.to_thread(self._catalog.documents.get, document_id)
+        return await self._read(lambda at: at.catalog.documents.get(document_id))
 
     async def sources(self) -> tuple[SourceInfo, ...]:
         """Every source and how it stands, sorted by name."""
-        self._fresh()
-        found = await asyncio.to_thread(self._catalog.sources.infos)
+        found = await self._read(lambda at: at.catalog.sources.infos())
         return tuple(
             SourceInfo(
                 entry.source, entry.document_id, title, kind,
@@ -314,21 +330,20 @@ class Library:
 
     async def stale(self, source: str) -> bool:
         """Whether a source has changed, or gone, since it was indexed."""
-        self._fresh()
-        return await asyncio.to_thread(self._stale, source)
 
-    def _stale(self, source: str) -> bool:
-        entry = self._catalog.sources.entry(source)
-        return entry is None or changed(Path(source), entry)
+        def compare(at: Shelf) -> bool:
+            entry = at.catalog.sources.entry(source)
+            return entry is None or changed(Path(source), entry)
+
+        return await self._read(compare)
 
     async def status(self) -> LibraryStatus:
         """The library in figures."""
-        self._fresh()
-        return await asyncio.to_thread(self._status)
+        return await self._read(self._status)
 
-    def _status(self) -> LibraryStatus:
-        documents, chunks, embedded = self._catalog.documents.counts()
-        entries = self._catalog.sources.entries()
+    def _status(self, at: Shelf) -> LibraryStatus:
+        documents, chunks, embedded = at.catalog.documents.counts()
+        entries = at.catalog.sources.entries()
         return LibraryStatus(
             root=str(self.root),
             documents=documents,
@@ -336,6 +351,6 @@ class Library:
             failed=sum(entry.document_id is None for entry in entries),
             chunks=chunks,
             embedded=embedded,
-            embedder=self._catalog.meta("embedder"),
+            embedder=at.catalog.meta("embedder"),
             size_bytes=sum(f.stat().st_size for f in self.root.rglob("*") if f.is_file()),
         )

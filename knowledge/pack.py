@@ -54,6 +54,20 @@ def pack(passages: Sequence[Passage], *, budget: int | None, count: Callable[[st
     return Packed(render(fitting), tuple(passages[:fitting]), len(blocks) - fitting)
 
 
+def listed(passages: Sequence[Passage]) -> str:
+    """Render every passage, each between fences of its own.
+
+    What is rendered of a passage depends on it and its number alone: of two lists that begin with
+    the same passages, the renderings begin with the same bytes.
+    """
+    rendered = []
+    for n, passage in enumerate(passages, start=1):
+        head, body = _block(n, passage)
+        fence = fence_for(body)
+        rendered.append(f"{head}\n{fence}\n{body}\n{fence}\n")
+    return "\n".join(rendered)
+
+
 def fenced(text: str) -> str:
     """One text between fences that it cannot close, invisible characters left out."""
     shown = visible(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from knowledge.documents import ChunkRow
+    from knowledge.selection import Selection
     from knowledge.snapshot import Snapshot
 
 DENSE_SHARE = 0.5
@@ -26,6 +27,10 @@ CANDIDATES = 100
 
 SAME = 0.9
 """Two chunks whose sets of words overlap by this Jaccard index say the same."""
+
+_JUDGED = (3, 12)
+"""Of a filter that allows many documents, so many times the chunks wanted are judged, and then so
+many, before it is applied to all."""
 
 _FEW = 4
 """Of fewer chunks than one in so many, the vectors are copied and the others never read."""
@@ -46,7 +51,7 @@ def rank(
     query: str,
     vector: NDArray[np.float32] | None,
     limit: int,
-    allowed: Callable[[str], bool] | None = None,
+    selection: Selection | None = None,
     dense_share: float = DENSE_SHARE,
 ) -> list[Hit]:
     """The best chunks for a query, best first, ties in row order.
@@ -56,22 +61,25 @@ def rank(
         query: The words; scored by BM25.
         vector: The query's unit vector, shape (d,); None searches by words only.
         limit: The most hits wanted.
-        allowed: Whether a document, by id, may be found; None allows all.
+        selection: Which documents may be found; None allows all.
         dense_share: Weight of the dense score, from 0 to 1.
     """
     import numpy as np
 
     if not len(snapshot.rows) or limit < 1:
         return []
-    rows: NDArray[np.int64] | None = None
-    if allowed is not None:
-        documents = np.fromiter(map(allowed, snapshot.documents), bool, len(snapshot.documents))
-        rows = np.flatnonzero(documents[snapshot.owners])
+    few = None if selection is None else selection.few()
+    rows = None if few is None else _rows_of(snapshot, few)
     words, near = _scores(snapshot, query, vector, rows)
     depth = max(CANDIDATES, limit)
-    chosen = _top(words, depth, floor=0.0)
-    if near is not None:
-        chosen = np.union1d(chosen, _top(near, depth))
+    if selection is None or few is not None:
+        chosen = _candidates(words, near, depth)
+    elif (among := _candidates_among(snapshot, words, near, depth, selection)) is not None:
+        chosen = among
+    else:
+        rows = _rows_of(snapshot, selection.every())
+        words, near = words[rows], None if near is None else near[rows]
+        chosen = _candidates(words, near, depth)
     if not len(chosen):
         return []
     fused = _spread(words[chosen], floor=0.0)
@@ -87,6 +95,57 @@ def rank(
         )
         for i, score in zip(chosen[order], fused[order], strict=True)
     ]
+
+
+def _rows_of(snapshot: Snapshot, documents: set[str]) -> NDArray[np.int64]:
+    """Positions of the chunks of some documents."""
+    import numpy as np
+
+    names = snapshot.documents
+    wanted = np.fromiter(map(documents.__contains__, names), bool, len(names))
+    return np.flatnonzero(wanted[snapshot.owners])
+
+
+def _candidates(
+    words: NDArray[np.float32], near: NDArray[np.float32] | None, depth: int
+) -> NDArray[np.int64]:
+    """Positions of the best by each score."""
+    import numpy as np
+
+    chosen = _top(words, depth, floor=0.0)
+    return chosen if near is None else np.union1d(chosen, _top(near, depth))
+
+
+def _candidates_among(
+    snapshot: Snapshot,
+    words: NDArray[np.float32],
+    near: NDArray[np.float32] | None,
+    depth: int,
+    selection: Selection,
+) -> NDArray[np.int64] | None:
+    """`_candidates` of the allowed documents, of which only the best hits' are judged.
+
+    None where too few of those are allowed for that.
+    """
+    import numpy as np
+
+    found = []
+    for scores, floor in ((words, 0.0), (near, None)):
+        if scores is None:
+            continue
+        for times in _JUDGED:
+            best = _top(scores, times * depth, floor)
+            ids = [snapshot.documents[owner] for owner in snapshot.owners[best]]
+            allowed = selection.among(set(ids))
+            kept = best[np.fromiter((doc in allowed for doc in ids), bool, len(ids))]
+            # All there is above the floor was looked at, or enough.
+            if len(best) < times * depth or len(kept) >= depth:
+                found.append(kept[_top(scores[kept], depth)])
+                break
+            # To look further would not find enough of them.
+            if len(kept) * _JUDGED[-1] <= depth * times:
+                return None
+    return np.unique(np.concatenate(found))
 
 
 def _scores(
@@ -117,13 +176,21 @@ def distinct(passages: Iterable[Passage], limit: int) -> tuple[Passage, ...]:
     seen: list[set[str]] = []
     for passage in passages:
         words = set(re.findall(r"\w+", passage.text.lower()))
-        if any(len(words & other) >= SAME * len(words | other) for other in seen):
+        if any(_same(words, other) for other in seen):
             continue
         kept.append(passage)
         seen.append(words)
         if len(kept) == limit:
             break
     return tuple(kept)
+
+
+def _same(some: set[str], other: set[str]) -> bool:
+    longer, shorter = max(len(some), len(other)), min(len(some), len(other))
+    if shorter < SAME * longer:
+        return False
+    shared = len(some & other)
+    return shared >= SAME * (longer + shorter - shared)
 
 
 def passage(found: ChunkRow, hit: Hit) -> Passage:

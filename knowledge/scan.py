@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from knowledge.filters import is_url, under
+from knowledge.filters import is_url, sayable, under
 from knowledge.report import Problem
 from knowledge.sources import Entry
 
@@ -35,6 +35,8 @@ class Plan:
     """URLs whose pages must be fetched to know."""
     gone: tuple[str, ...]
     """Sources of these roots that are no longer there."""
+    kept: tuple[str, ...]
+    """Paths that nothing could be learnt about: sources under them are not gone."""
     skipped: Mapping[str, int]
     """Files passed over, counted by reason."""
     problems: tuple[Problem, ...]
@@ -85,9 +87,8 @@ def scan(
                 source = str(path)
                 if source in present or source in out:
                     continue
-                if not _sayable(source):
-                    shown = os.fsencode(source).decode("utf-8", "replace")
-                    problems.append(Problem(shown, "its name is not UTF-8: rename it"))
+                if not sayable(source):
+                    problems.append(unsayable(source))
                     continue
                 present.add(source)
                 entry = known.get(source)
@@ -106,15 +107,21 @@ def scan(
         and (scope is None or under(source, scope))
         and not under(source, kept)
     ]
-    return Plan(tuple(look), tuple(same), tuple(pages), tuple(gone), dict(skipped), tuple(problems))
+    return Plan(
+        look=tuple(look),
+        same=tuple(same),
+        pages=tuple(pages),
+        gone=tuple(gone),
+        kept=tuple(sorted(kept)),
+        skipped=dict(skipped),
+        problems=tuple(problems),
+    )
 
 
-def _sayable(source: str) -> bool:
-    try:
-        source.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
+def unsayable(source: str) -> Problem:
+    """What is wrong with a file whose name is not UTF-8."""
+    shown = os.fsencode(source).decode("utf-8", "replace")
+    return Problem(shown, "its name is not UTF-8: rename it")
 
 
 def _starts(root: str, scope: Sequence[str] | None) -> list[str]:
@@ -169,8 +176,14 @@ def changed(path: Path, entry: Entry) -> bool:
         return True
 
 
-def entry_for(path: Path, root: str, stat: os.stat_result, **known: str | None) -> Entry:
-    """A source as it is now; `known` gives document_id, reason and digest where there are any."""
+def entry_for(
+    path: Path, root: str, stat: os.stat_result, looked: float, **known: str | None
+) -> Entry:
+    """A source as it was when it was looked at, Unix time `looked`.
+
+    That is before it was read: what is written later may leave the same time stamp, however long
+    the reading took. `known` gives document_id, reason and digest where there are any.
+    """
     return Entry(
         source=str(path),
         root=root,
@@ -180,7 +193,7 @@ def entry_for(path: Path, root: str, stat: os.stat_result, **known: str | None) 
         mtime_ns=stat.st_mtime_ns,
         ctime_ns=stat.st_ctime_ns,
         digest=known.get("digest") or "",
-        indexed_at=time.time(),
+        indexed_at=looked,
     )
 
 

@@ -8,11 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from knowledge import retrieve, snapshot
-from knowledge.errors import EmbedderMismatch, EmbedderUnavailable, RerankerUnavailable
+from knowledge.errors import (
+    EmbedderMismatch,
+    EmbedderUnavailable,
+    LibraryCorrupt,
+    RerankerUnavailable,
+)
 from knowledge.rerank import DEPTH, rerank
 from knowledge.types import Passage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -42,46 +49,49 @@ class Found:
 class Searcher:
     """Searches one library; keeps the picture open until another is published."""
 
-    def __init__(
-        self,
-        catalog: Catalog,
-        snapshots: Path,
-        embedder: Embedder | None,
-        reranker: Reranker | None = None,
-    ) -> None:
-        self._reranker = reranker
-        self._catalog = catalog
-        self._snapshots = snapshots
+    def __init__(self, embedder: Embedder | None, reranker: Reranker | None = None) -> None:
         self._embedder = embedder
+        self._reranker = reranker
         self._lock = threading.Lock()
-        self._open: tuple[str, snapshot.Snapshot] | None = None
+        self._open: tuple[Path, snapshot.Snapshot] | None = None
 
-    def search(self, query: str, limit: int, filters: Filters | None) -> Found:
-        """See `Library.search`."""
+    def search(
+        self, catalog: Catalog, snapshots: Path, query: str, limit: int, filters: Filters | None
+    ) -> Found:
+        """See `Library.search`; over a catalogue and the folder of its pictures."""
         for _ in range(3):
-            name = self._catalog.meta("snapshot")
-            found = self._search_once(query, limit, filters)
-            # A sync that ended meanwhile may have cleared away what the picture names.
-            if name == self._catalog.meta("snapshot"):
+            state = catalog.meta("state")
+            found = self._search_once(catalog, snapshots, query, limit, filters)
+            # A sync that ended meanwhile may have cleared away what the picture names, or given a
+            # document other sources.
+            if state == catalog.meta("state"):
                 break
         return found
 
     def close(self) -> None:
         """Let go of the picture."""
-        self._open = None
+        with self._lock:
+            self._open = None
 
-    def _search_once(self, query: str, limit: int, filters: Filters | None) -> Found:
-        picture = self._picture()
+    def _search_once(
+        self, catalog: Catalog, snapshots: Path, query: str, limit: int, filters: Filters | None
+    ) -> Found:
+        picture = self._picture(catalog, snapshots)
+        if picture is None and catalog.meta("snapshot"):
+            raise LibraryCorrupt(
+                "The library's search index is lost or damaged; its documents are there.",
+                hint="agent sync builds it again.",
+            )
         if picture is None or not len(picture.rows):
             return Found((), "empty")
         vector, note = self._embed(query, picture)
-        allowed = self._catalog.sources.documents_of(filters).__contains__ if filters else None
+        selection = catalog.select(filters) if filters else None
         how: Literal["hybrid", "lexical"] = "lexical" if vector is None else "hybrid"
         depth = limit if self._reranker is None else max(limit, DEPTH)
         wanted = depth * _SPARE
         while True:
-            hits = retrieve.rank(picture, query, vector, wanted, allowed)
-            rows = self._catalog.documents.chunk_rows([hit.row for hit in hits])
+            hits = retrieve.rank(picture, query, vector, wanted, selection)
+            rows = catalog.documents.chunk_rows([hit.row for hit in hits])
             found = [retrieve.passage(rows[hit.row], hit) for hit in hits if hit.row in rows]
             passages = retrieve.distinct(found, depth)
             # Where many repeat each other, those behind them are looked at too.
@@ -93,23 +103,16 @@ class Searcher:
                 passages = tuple(rerank(self._reranker, query, passages))
             except RerankerUnavailable as error:
                 note = f"{note} Not reranked: {error} {error.hint}".strip()
-        passages = passages[:limit]
         if filters is not None:
-            passages = tuple(self._from_allowed(passage, filters) for passage in passages)
-        return Found(passages, how, note)
+            passages = tuple(_of_asked(catalog, passages, filters))
+        return Found(passages[:limit], how, note)
 
-    def _from_allowed(self, passage: Passage, filters: Filters) -> Passage:
-        """The passage, named by a source that was asked for, where its text has several."""
-        sources = self._catalog.sources.of(passage.document_id)
-        allowed = (s for s, kind, changed in sources if filters.allow(s, kind, changed))
-        return replace(passage, source=next(allowed, passage.source))
-
-    def _picture(self) -> snapshot.Snapshot | None:
+    def _picture(self, catalog: Catalog, snapshots: Path) -> snapshot.Snapshot | None:
         with self._lock:
-            name = self._catalog.meta("snapshot")
-            if self._open is None or self._open[0] != name:
-                opened = snapshot.open_current(self._catalog, self._snapshots)
-                self._open = None if opened is None else (name, opened)
+            place = snapshots / catalog.meta("snapshot")
+            if self._open is None or self._open[0] != place:
+                opened = snapshot.open_current(catalog, snapshots)
+                self._open = None if opened is None else (place, opened)
             return self._open[1] if self._open else None
 
     def _embed(
@@ -127,6 +130,18 @@ class Searcher:
             return self._embedder.embed([query])[0], ""
         except EmbedderUnavailable as error:
             return None, f"Searched by words only: {error} {error.hint}".strip()
+
+
+def _of_asked(catalog: Catalog, passages: Iterable[Passage], filters: Filters) -> Iterator[Passage]:
+    """The passages, named by a source that was asked for, where their text has several.
+
+    One whose source has just gone, or changed so that it is not asked for, is left out.
+    """
+    for passage in passages:
+        for source, kind, changed in catalog.sources.of(passage.document_id):
+            if filters.allow(source, kind, changed):
+                yield replace(passage, source=source)
+                break
 
 
 def mismatch(stored: str, wanted: str) -> EmbedderMismatch:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import uuid
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from knowledge.catalog import Catalog
-from knowledge.errors import LibraryCorrupt
+from knowledge.errors import KnowledgeError, LibraryCorrupt
 
 if TYPE_CHECKING:
     from knowledge.dense import DenseStore
@@ -40,6 +43,57 @@ class Shelf:
         """Let go of files."""
         self.store.close()
         self.catalog.close()
+
+
+class Shelves:
+    """The generation that counts, kept open. Safe to share between threads.
+
+    One that a rebuild has replaced is closed by its last user.
+    """
+
+    def __init__(self, root: Path, make_store: Callable[[Path], DenseStore]) -> None:
+        self._root = root
+        self._make_store = make_store
+        self._lock = threading.Lock()
+        self._users: Counter[Path] = Counter()
+        self.shelf = self._open()
+
+    @contextmanager
+    def use(self) -> Iterator[Shelf]:
+        """The generation that counts now; it stays open while it is used."""
+        with self._lock:
+            if self.shelf.base != current(self._root):
+                before, self.shelf = self.shelf, self._open()
+                if not self._users[before.base]:
+                    before.close()
+            used = self.shelf
+            self._users[used.base] += 1
+        try:
+            yield used
+        finally:
+            with self._lock:
+                self._users[used.base] -= 1
+                if used is not self.shelf and not self._users[used.base]:
+                    used.close()
+
+    def close(self) -> None:
+        """Let go of files."""
+        with self._lock:
+            self.shelf.close()
+
+    def _open(self) -> Shelf:
+        while True:
+            base = current(self._root)
+            try:
+                opened = Shelf(base, self._make_store)
+            except KnowledgeError:
+                # Another process may end a rebuild, and clear away what is about to be opened.
+                if current(self._root) == base:
+                    raise
+                continue
+            if current(self._root) == base:
+                return opened
+            opened.close()
 
 
 def exists(root: Path) -> bool:
@@ -74,7 +128,7 @@ def current(root: Path) -> Path:
 
 def begin(root: Path) -> Path:
     """A folder for a new generation; what an interrupted rebuild left is cleared away."""
-    _clear(root, keep=current(root))
+    clear_others(root)
     base = root / f"{_PREFIX}{uuid.uuid4().hex[:12]}"
     base.mkdir(mode=0o700)
     return base
@@ -83,12 +137,18 @@ def begin(root: Path) -> Path:
 def switch(root: Path, base: Path) -> None:
     """Make a generation count, and clear the others away. Who has one open keeps it (POSIX)."""
     pointer = root / f".{_CURRENT}"
-    pointer.write_text(base.name, encoding="utf-8")
+    with pointer.open("w", encoding="utf-8") as file:
+        file.write(base.name)
+        file.flush()
+        # On the disk before it counts: an empty pointer would point nowhere.
+        os.fsync(file.fileno())
     os.replace(pointer, root / _CURRENT)
-    _clear(root, keep=base)
+    clear_others(root)
 
 
-def _clear(root: Path, keep: Path) -> None:
+def clear_others(root: Path) -> None:
+    """Delete what interrupted rebuilds left; only for who holds the write lock."""
+    keep = current(root)
     for other in root.glob(f"{_PREFIX}*"):
         if other != keep:
             shutil.rmtree(other, ignore_errors=True)

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Literal
 
-from knowledge.filters import absolute, matcher
-
 if TYPE_CHECKING:
     from knowledge.database import Database
-    from knowledge.filters import Filters
-
-_MOST_NAMES = 100
-"""Names that are put into one statement: SQLite bounds its depth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,39 +64,6 @@ class Sources:
         """Sources that a sync has read and that do not count yet, sorted by name."""
         return [Entry(*row) for row in self._db.rows("SELECT * FROM staged ORDER BY source")]
 
-    def documents_of(self, filters: Filters) -> set[str]:
-        """The ids of the documents of which at least one source is asked for.
-
-        SQLite leaves few sources, a path or folder by its index; which are meant is said by
-        `filters.matches`.
-        """
-        where, values = ["document_id IS NOT NULL"], list[str | float]()
-        if filters.since is not None:
-            where.append("mtime_ns / 1e9 >= ?")
-            values.append(filters.since)
-        if 0 < len(filters.sources) <= _MOST_NAMES:
-            perhaps = [test for name in filters.sources for test in _perhaps_meant(name)]
-            where.append("(" + " OR ".join(sql for sql, _ in perhaps) + ")")
-            values += (value for _, some in perhaps for value in some)
-        rows = self._db.rows(
-            f"SELECT document_id, source FROM sources WHERE {' AND '.join(where)}", values
-        )
-        tests = [matcher(name) for name in filters.sources]
-        found = {
-            document_id
-            for document_id, source in rows
-            if not tests or any(test(source) for test in tests)
-        }
-        if filters.kinds:
-            marks = ",".join("?" * len(filters.kinds))
-            found.intersection_update(
-                document_id
-                for (document_id,) in self._db.rows(
-                    f"SELECT id FROM documents WHERE kind IN ({marks})", filters.kinds
-                )
-            )
-        return found
-
     def of(self, document_id: str) -> list[tuple[str, str, float]]:
         """Name, kind and time of last change (Unix) of a document's sources, sorted by name."""
         return self._db.rows(
@@ -155,6 +115,11 @@ class Sources:
 def point_to(db: sqlite3.Connection, snapshot: str) -> None:
     """Make a picture the one that is read, within the transaction that changes the sources."""
     db.execute("INSERT OR REPLACE INTO meta VALUES ('snapshot', ?)", (snapshot,))
+    # Sources may change where the picture does not: a reader sees by this that they did.
+    db.execute(
+        "INSERT INTO meta VALUES ('state', '1')"
+        " ON CONFLICT (key) DO UPDATE SET value = CAST(value + 1 AS TEXT)"
+    )
 
 
 def stage_into(db: sqlite3.Connection, entries: Iterable[Entry]) -> None:
@@ -163,22 +128,3 @@ def stage_into(db: sqlite3.Connection, entries: Iterable[Entry]) -> None:
         "INSERT OR REPLACE INTO staged VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [astuple(entry) for entry in entries],
     )
-
-
-def _perhaps_meant(name: str) -> list[tuple[str, tuple[str, ...]]]:
-    """Conditions of which one holds for every source that a name means, and for few others."""
-    path = absolute(name)
-    below = path.rstrip("/")
-    # SQLite knows sets of letters, too, but not quite the same.
-    glob = name.partition("[")[0] + "*" if "[" in name else name
-    found: list[tuple[str, tuple[str, ...]]] = [
-        ("source IN (?, ?, ?)", (path, name, os.path.abspath(name))),
-        # "0" is the character after "/".
-        ("source >= ? AND source < ?", (below + "/", below + "0")),
-    ]
-    if any(mark in name for mark in "*?["):
-        found.append(("source GLOB ? OR source GLOB ?", (glob, os.path.abspath(glob))))
-    if "/" not in name or "[" in name:
-        # A file's name alone: no index helps, all sources are looked at.
-        found.append(("rtrim(source, '/') GLOB ?", ("*/" + glob,)))
-    return found

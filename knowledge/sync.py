@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knowledge import snapshot
+from knowledge import carry, snapshot
 from knowledge.documents import heading, indexed_text
 from knowledge.errors import EmbedderMismatch, EmbedderUnavailable, GuardError, ReadError
 from knowledge.read import load, read_bytes
@@ -51,6 +51,8 @@ class Synchronizer:
     """What of the web may be fetched."""
     progress: Callable[[Progress], None] = field(default=lambda _: None)
     cancelled: Callable[[], bool] = field(default=lambda: False)
+    earlier: Catalog | None = None
+    """The generation that this one replaces: what cannot be read just now is taken from it."""
     _counts: dict[str, int] = field(init=False, default_factory=dict)
     _failed: list[Problem] = field(init=False, default_factory=list)
     _warned: list[Problem] = field(init=False, default_factory=list)
@@ -60,6 +62,7 @@ class Synchronizer:
     _done: int = field(init=False, default=0)
     _total: int = field(init=False, default=0)
     _note: str = field(init=False, default="")
+    _signed: bool = field(init=False, default=False)
 
     def run(self, scope: Sequence[str] | None = None, asked: Iterable[Problem] = ()) -> SyncReport:
         """Sync all roots, or only what lies under the paths of `scope`.
@@ -132,7 +135,8 @@ class Synchronizer:
         twins = {
             twin_key(entry): entry.document_id for entry in known.values() if entry.document_id
         }
-        self._total = len(plan.look) + len(plan.pages)
+        carried = carry.wanted(self.earlier, plan.kept) if self.earlier else {}
+        self._total = len(plan.look) + len(plan.pages) + len(carried)
         for path, root in plan.look:
             self._check()
             self.progress(Progress("read", self._done, self._total, str(path)))
@@ -145,6 +149,11 @@ class Synchronizer:
             self._check()
             self.progress(Progress("read", self._done, self._total, url))
             self._take_page(url, known.get(url), url in before)
+            self._step()
+        for document_id, entries in carried.items():
+            self._check()
+            self.progress(Progress("read", self._done, self._total, "what is kept"))
+            self._carry(document_id, entries)
             self._step()
         self._flush()
 
@@ -162,20 +171,21 @@ class Synchronizer:
         was_there: bool,
     ) -> None:
         """Look at one file: the same after all, a twin of a known one, or to be read and split."""
+        looked = time.time()
         data, stat = load(path)
         digest = hashlib.sha256(data).hexdigest()
         twin = twins.get((digest, path.suffix))
         if known is not None and known.document_id and known.digest == digest:
             self._counts["unchanged"] += 1
             self.catalog.sources.stage(
-                [entry_for(path, root, stat, document_id=known.document_id, digest=digest,
+                [entry_for(path, root, stat, looked, document_id=known.document_id, digest=digest,
                            reason=known.reason)]
             )  # fmt: skip
             return
         if twin is not None:
             self._counts["changed" if was_there else "moved"] += 1
             self.catalog.sources.stage(
-                [entry_for(path, root, stat, document_id=twin, digest=digest)]
+                [entry_for(path, root, stat, looked, document_id=twin, digest=digest)]
             )
             return
         try:
@@ -183,11 +193,11 @@ class Synchronizer:
         except ReadError as error:
             self._failed.append(Problem(str(path), str(error)))
             # With its digest: what these bytes cannot be read as is known until they change.
-            refused = entry_for(path, root, stat, reason=str(error), digest=digest)
+            refused = entry_for(path, root, stat, looked, reason=str(error), digest=digest)
             self.catalog.sources.stage([refused])
             return
         self._counts["changed" if was_there else "added"] += 1
-        entry = entry_for(path, root, stat, document_id=document.id, digest=digest)
+        entry = entry_for(path, root, stat, looked, document_id=document.id, digest=digest)
         self._keep(document, entry)
 
     def _take_page(self, url: str, known: Entry | None, was_there: bool) -> None:
@@ -200,12 +210,17 @@ class Synchronizer:
             document = read_page(fetched)
         except (GuardError, ReadError) as error:
             reason = f"{error} {error.hint}".strip()
+            if self.earlier is not None:
+                known = self.earlier.sources.entry(url)
             if known is None or not known.document_id:
                 self._failed.append(Problem(url, reason))
                 self.catalog.sources.stage([page_entry(url, reason=reason)])
             else:
                 self._warned.append(Problem(url, f"kept as it was: {reason}"))
-                self._counts["unchanged"] += 1
+                if self.earlier is not None:
+                    self._carry(known.document_id, [known])
+                else:
+                    self._counts["unchanged"] += 1
             return
         if known is not None and known.document_id == document.id:
             self._counts["unchanged"] += 1
@@ -218,14 +233,23 @@ class Synchronizer:
         if document.notes:
             entry = replace(entry, reason="; ".join(document.notes))
             self._warned.append(Problem(entry.source, entry.reason))
+        self._store(document, [entry])
+
+    def _carry(self, document_id: str, entries: Sequence[Entry]) -> None:
+        """Take a document over as it was stored; split and embedded anew all the same."""
+        if self.earlier is not None:
+            self._counts["unchanged"] += len(entries)
+            self._store(self.earlier.documents.get(document_id), entries)
+
+    def _store(self, document: Document, entries: Sequence[Entry]) -> None:
         queued = next((e for d, _, e in self._queue if d.id == document.id), None)
         if queued is not None:
-            queued.append(entry)
+            queued += entries
         elif self.catalog.documents.has(document.id):
-            self.catalog.sources.stage([entry])
+            self.catalog.sources.stage(entries)
         else:
             count = self.embedder.count if self.embedder else estimate_tokens
-            self._queue.append((document, split(document, count=count), [entry]))
+            self._queue.append((document, split(document, count=count), [*entries]))
 
     def _fail(self, path: Path, root: str, reason: str) -> None:
         self._failed.append(Problem(str(path), reason))
@@ -233,7 +257,7 @@ class Synchronizer:
             stat = path.stat()
         except OSError:
             stat = os.stat_result((0,) * 10)
-        self.catalog.sources.stage([entry_for(path, root, stat, reason=reason)])
+        self.catalog.sources.stage([entry_for(path, root, stat, time.time(), reason=reason)])
 
     def _flush(self) -> None:
         """Embed and store what is queued."""
@@ -256,8 +280,10 @@ class Synchronizer:
     def _put_vectors(self, sizes: list[tuple[str, int]], texts: list[str]) -> None:
         if self.embedder is None:
             return
-        self.catalog.set_meta("store", self.store.place)
-        self.catalog.set_meta("embedder", self.embedder.name)
+        if not self._signed:
+            self.catalog.set_meta("store", self.store.place)
+            self.catalog.set_meta("embedder", self.embedder.name)
+            self._signed = True
         self.catalog.documents.begin_vectors(sizes)
         vectors = self.embedder.embed(
             texts,

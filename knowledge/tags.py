@@ -49,13 +49,22 @@ class Tags:
             db.execute("DELETE FROM tags WHERE name = ?", (name,))
             db.execute("DELETE FROM tagged WHERE tag = ?", (name,))
 
-    def documents(self, name: str) -> set[str]:
-        """The documents that a tag names."""
+    def documents(self, name: str | None = None) -> set[str]:
+        """The documents that a tag, or any tag, names."""
         rows = self._db.rows(
-            "SELECT DISTINCT document_id FROM tagged WHERE tag = ? AND document_id IS NOT NULL",
+            "SELECT DISTINCT document_id FROM tagged"
+            " WHERE tag = ifnull(?, tag) AND document_id IS NOT NULL",
             (name,),
         )
         return {row[0] for row in rows}
+
+    def take_over(self, earlier: Tags) -> None:
+        """Have the tags of another catalogue; their documents must be put here, too."""
+        tags = earlier._db.rows("SELECT * FROM tags")
+        tagged = earlier._db.rows("SELECT * FROM tagged")
+        with self._db.write() as db:
+            db.executemany("INSERT INTO tags VALUES (?, ?)", tags)
+            db.executemany("INSERT INTO tagged VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", tagged)
 
     def restore(self, name: str, snapshot: str) -> None:
         """Make a tag's sources those that count, with a picture of them: all at once."""

@@ -56,7 +56,7 @@ def roll_back(at: Shelf, name: str) -> None:
 
 
 def begin_rebuild(root: Path, old: Shelf, make_store: Callable[[Path], DenseStore]) -> Shelf:
-    """An empty generation with what the user added and took out.
+    """A generation without sources, with what the user added, took out and tagged.
 
     Raises:
         SourceNotFound: A path that was added is missing: a rebuild would forget what is in it.
@@ -71,6 +71,7 @@ def begin_rebuild(root: Path, old: Shelf, make_store: Callable[[Path], DenseStor
     new = shelf.Shelf(shelf.begin(root), make_store)
     new.catalog.sources.change_paths("roots", add=roots)
     new.catalog.sources.change_paths("excluded", add=old.catalog.sources.paths("excluded"))
+    new.catalog.tags.take_over(old.catalog.tags)
     return new
 
 

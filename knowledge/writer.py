@@ -6,23 +6,28 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
 from typing import TypeVar
 
-from knowledge.errors import DiskFull, LibraryBusy
+from knowledge.errors import DiskFull, LibraryBusy, LibraryReadOnly
 
 R = TypeVar("R")
 
+TELL_AFTER = 1.0
+"""Seconds that a writer waits for another before it says that it does."""
 LOCK_WAIT = 20.0
-"""Seconds that a writer waits for another before it says who holds the library."""
+"""Seconds that it waits then, before it gives up."""
 
 
 class Writer:
     """The right to write to the library in one folder. The system frees it when its holder dies."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, notify: Callable[[str], None] | None = None) -> None:
+        """For a library's folder; `notify` is told, in a line, when another's end is awaited."""
         self._root = root
+        self._notify = notify or (lambda _: None)
         self.stop = threading.Event()
         """Set while the work is to end as soon as it can."""
 
@@ -31,6 +36,8 @@ class Writer:
 
         Raises:
             LibraryBusy: Another process has held the lock for `LOCK_WAIT` seconds.
+            LibraryReadOnly: The library's folder may not be written.
+            DiskFull: There is no room left in it.
         """
         self.stop.clear()
         task = asyncio.create_task(asyncio.to_thread(self._locked, work))
@@ -44,21 +51,41 @@ class Writer:
     def _locked(self, work: Callable[[], R]) -> R:
         from filelock import FileLock, Timeout
 
-        holder = self._root / "writer.pid"
+        lock = FileLock(self._root / "write.lock")
         try:
-            with FileLock(self._root / "write.lock").acquire(
-                timeout=LOCK_WAIT, cancel_check=self.stop.is_set
-            ):
-                holder.write_text(str(os.getpid()), encoding="utf-8")
-                return self._with_room(work)
+            try:
+                lock.acquire(timeout=TELL_AFTER, cancel_check=self.stop.is_set)
+            except Timeout:
+                if self.stop.is_set():
+                    raise
+                self._notify(f"Waiting for another process (pid {self._holder()}) to end writing …")
+                lock.acquire(timeout=LOCK_WAIT, cancel_check=self.stop.is_set)
         except Timeout as error:
             if self.stop.is_set():
                 raise InterruptedError from error
-            who = holder.read_text(encoding="utf-8") if holder.exists() else "unknown"
             raise LibraryBusy(
-                f"Another process (pid {who}) is writing to this library.",
+                f"Another process (pid {self._holder()}) is writing to this library.",
                 hint="Wait until it has ended, and run the command again.",
             ) from error
+        except OSError as error:
+            if _disk_is_full(error):
+                raise self._no_room() from error
+            raise LibraryReadOnly(
+                f"The library in {self._root} cannot be written: {error.strerror or error}.",
+                hint="Make the folder yours to write, or use another: --library NAME",
+            ) from error
+        try:
+            # Who writes is good to know; not to be able to say it is no reason to stop.
+            with suppress(OSError):
+                (self._root / "writer.pid").write_text(str(os.getpid()), encoding="utf-8")
+            return self._with_room(work)
+        finally:
+            lock.release()
+
+    def _holder(self) -> str:
+        with suppress(OSError):
+            return (self._root / "writer.pid").read_text(encoding="utf-8") or "unknown"
+        return "unknown"
 
     def _with_room(self, work: Callable[[], R]) -> R:
         try:
@@ -66,10 +93,13 @@ class Writer:
         except Exception as error:
             if not _disk_is_full(error):
                 raise
-            raise DiskFull(
-                f"There is no room left for the library in {self._root}; it is as it was.",
-                hint="Free some space, and run the command again: it goes on where it stopped.",
-            ) from error
+            raise self._no_room() from error
+
+    def _no_room(self) -> DiskFull:
+        return DiskFull(
+            f"There is no room left for the library in {self._root}; it is as it was.",
+            hint="Free some space, and run the command again: it goes on where it stopped.",
+        )
 
 
 def _disk_is_full(error: Exception) -> bool:

@@ -208,7 +208,8 @@ def _status_error(target: Target, answer: Answer) -> FetchFailed:
 
 
 def _utf8(location: str) -> str:
-    """A header's value as servers mean it: UTF-8, where it is not ASCII."""
+    """A header's value as servers mean it: UTF-8, where it is not ASCII, and spaces as %20."""
+    location = location.replace(" ", "%20")
     try:
         return location.encode("latin-1").decode("utf-8")
     except UnicodeDecodeError:

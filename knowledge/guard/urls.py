@@ -92,7 +92,8 @@ def parse(url: str, base: Target | None = None) -> Target:
     for character in url:
         if character.isspace() or unicodedata.category(character)[0] == "C":
             raise FetchRefused(
-                "the URL holds white space or a control character", hint="Write it without."
+                "the URL holds white space or a control character",
+                hint="Write %20 for a space." if character == " " else "Write it without.",
             )
     if "\\" in url:
         raise FetchRefused("the URL holds a backslash", hint="Write / or %5C.")
@@ -133,6 +134,8 @@ def _host(netloc: str) -> str:
         except AddressValueError:
             raise FetchRefused(f"{netloc} is not an IPv6 address") from None
     written = netloc.partition(":")[0]
+    if not written:
+        raise FetchRefused("the URL names no host", hint="Write https://HOST/PAGE.")
     host = _ascii(written).removesuffix(".")
     labels = host.split(".")
     if not host or len(host) > 253 or not all(map(_LABEL.fullmatch, labels)):

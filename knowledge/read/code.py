@@ -95,7 +95,12 @@ def read_code(data: bytes, name: str) -> Document:
     text = clean(raw)
     kind = kind_of_name(name)
     language = kind.language if kind else ""
-    sections = _sections(text, language) if language in LANGUAGES else ()
+    sections: tuple[Section, ...] = ()
+    if language in LANGUAGES:
+        try:
+            sections = _sections(text, language)
+        except ValueError:
+            notes += ("its syntax is too broken to tell its definitions",)
     return Document(text, "code", language=language, sections=sections, notes=notes)
 
 

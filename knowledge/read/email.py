@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
+from typing import Any, cast
 
 from knowledge.errors import ReadError
 from knowledge.read.html import convert
@@ -20,12 +21,24 @@ MAX_PARTS = 1_000
 """Parts of one message that are looked at."""
 _BOUNDARIES = 100_000
 """Lines of one message that may begin a part; each costs the parser 60 microseconds."""
+_LONGEST_HEADER = 5_000
+"""Characters of one header that are parsed: the time for more grows with their square."""
 _SHOWN = ("From", "To", "Cc", "Date")
 _TELLING = ("From", "To", "Subject", "Date", "Message-ID", "Received", "Return-Path")
 """A file with none of these headers is no message: to the parser any bytes are one."""
 _SEPARATOR = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\r\n]*\d{4}[^\r\n]*\r?\n")
 """The line before each message of a mailbox, with a date, after an empty line."""
 _QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
+
+
+class _Policy(policy.EmailPolicy):
+    """The library's own, for headers of bounded length."""
+
+    def header_fetch_parse(self, name: str, value: str) -> Any:
+        return super().header_fetch_parse(name, value[:_LONGEST_HEADER])
+
+
+_POLICY = _Policy()
 
 
 def read_email(data: bytes, name: str) -> Document:
@@ -76,7 +89,7 @@ def _parsed(data: bytes) -> EmailMessage:
     if data.count(b"\n--") > _BOUNDARIES:
         raise ReadError("the e-mail has too many parts")
     try:
-        message = message_from_bytes(data.lstrip(b"\r\n"), policy=policy.default)
+        message = cast(EmailMessage, message_from_bytes(data.lstrip(b"\r\n"), policy=_POLICY))
     except RecursionError:
         raise ReadError("the e-mail is damaged: it nests too deeply") from None
     except Exception:  # the parser fails on damaged messages with errors of every type

@@ -45,6 +45,12 @@ _INVISIBLE = re.compile("[\xad\u200b\u2060\ufeff]")
 """Hints for breaking lines: soft hyphen, zero-width space, word joiner."""
 
 
+_ATTRIBUTE = r"[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s>\"'][^\s>]*+)?+)?+"
+_TAG = re.compile(rf"<[a-z][^\s/>]*+(?:[\s/]++|{_ATTRIBUTE})*+", re.IGNORECASE)
+_ATTRIBUTES = 5_000
+"""Attributes of one tag; libxml2 takes the square of their number in time."""
+
+
 class Converted(NamedTuple):
     """What an HTML page says."""
 
@@ -78,6 +84,11 @@ def convert(markup: str) -> Converted:
     """
     from lxml import etree
 
+    for tag in _TAG.finditer(markup):
+        if len(tag[0]) > 2 * _ATTRIBUTES:
+            count = sum(1 for _ in re.finditer(_ATTRIBUTE, tag[0]))
+            if count > _ATTRIBUTES:
+                raise ReadError(f"the HTML is damaged: a tag has {count:,} attributes")
     # Bytes of a known encoding: of a string, lxml refuses one that declares its own.
     parser = etree.HTMLParser(
         encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True

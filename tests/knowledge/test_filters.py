@@ -4,6 +4,7 @@ import pytest
 
 from knowledge.catalog import Catalog
 from knowledge.filters import Filters, under
+from knowledge.selection import Selection
 from knowledge.sources import Entry
 from knowledge.types import Document
 
@@ -33,6 +34,15 @@ def test_a_relative_path_means_the_file_in_the_working_folder(
     assert Filters(sources=("sub",)).allow(str(tmp_path.resolve() / "sub/x.md"), "markdown", 0.0)
 
 
+def test_a_home_of_nobody_and_links_in_a_circle_are_names_like_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "circle").symlink_to("circle")
+    for name in ("~nobody-of-this-name/x.md", "circle"):
+        assert Filters(sources=(name,)).allow(str(tmp_path.resolve() / name), "markdown", 0.0)
+
+
 def test_kind_and_age_narrow_further() -> None:
     wanted = Filters(kinds=("pdf",), since=100.0)
     assert wanted.allow("/a.pdf", "pdf", 100.0)
@@ -58,6 +68,7 @@ SOURCES = {
 @pytest.mark.parametrize(
     "name",
     ["/docs", "/docs/", "/", "a.md", "*.md", "*/a.*", "[draft] b.txt", "[!a].pdf", "[", "a*",
+     "[abc].md", "*/[!x].txt", "/docs/[]a].md",
      "page", "/docs/*", "?.txt", "A.md", "", "%", "nothing", "https://example.org/page/"],
 )  # fmt: skip
 def test_the_catalogue_finds_the_documents_whose_sources_a_name_means(
@@ -78,7 +89,11 @@ def test_the_catalogue_finds_the_documents_whose_sources_a_name_means(
         Filters(kinds=("markdown",), since=150.0),
     ):
         wanted = {ids[s] for s, (kind, at) in SOURCES.items() if filters.allow(s, kind, at)}
-        assert catalog.sources.documents_of(filters) == wanted
+        for few in (0, 1, 100):
+            assert Selection(catalog._db, filters, few).every() == wanted
+            assert Selection(catalog._db, filters, few).few() in (None, wanted)
+            assert Selection(catalog._db, filters, few).among(set(ids.values())) == wanted
+        assert catalog.select(filters).few() == wanted
     catalog.close()
 
 
@@ -94,5 +109,5 @@ def test_a_link_that_is_named_by_a_relative_path_is_found(
     entry = Entry(str(tmp_path / "sub/link.md"), "/", document.id, "", 1, 1, 1, "", 0.0)
     catalog.documents.put(document, [], embedded=False, entries=[entry])
     catalog.sources.settle([], "")
-    assert catalog.sources.documents_of(Filters(sources=("sub/link.md",))) == {document.id}
+    assert catalog.select(Filters(sources=("sub/link.md",))).few() == {document.id}
     catalog.close()

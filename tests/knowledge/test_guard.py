@@ -186,7 +186,8 @@ URLS = {
     "no_scheme": ("example.com/a", "without http://"),
     "no_scheme_at_all": ("//example.com/a", "without http://"),
     "empty": ("", "without http://"),
-    "no_host": ("http:///a", "not the name of a host"),
+    "no_host": ("http:///a", "names no host"),
+    "no_host_but_a_port": ("http://:80/", "names no host"),
     "user": ("http://user@example.com/", "user name or password"),
     "password": ("http://user:pass@example.com/", "user name or password"),
     "host_as_user": ("http://example.com@127.0.0.1/", "user name or password"),
@@ -315,6 +316,13 @@ def test_a_relative_redirect_and_one_in_utf8_are_followed(web: Web) -> None:
     web.pages["/stra%C3%9Fe"] = Page(b"arrived")
     page = fetch(web.url("/a/b"), policy=allowed(web))
     assert (page.data, page.url) == (b"arrived", web.url("/stra%C3%9Fe"))
+
+
+def test_a_redirect_with_spaces_in_it_is_followed_as_browsers_do(web: Web) -> None:
+    web.pages["/out"] = redirect("/a page?of=two words")
+    web.pages["/a%20page"] = Page(b"arrived")
+    page = fetch(web.url("/out"), policy=allowed(web))
+    assert (page.data, page.url) == (b"arrived", web.url("/a%20page?of=two%20words"))
 
 
 ALLOWED = {

@@ -68,7 +68,7 @@ async def test_a_deleted_file_goes_with_its_vectors(docs: Path, open_library: Op
     assert "foxes.md" not in await names(library, "red fox")
     status = await library.status()
     assert (status.sources, status.documents) == (2, 2)
-    assert library._shelf.store.count() == status.chunks
+    assert library._shelves.shelf.store.count() == status.chunks
 
 
 async def test_a_moved_file_keeps_its_vectors(docs: Path, open_library: Open) -> None:
@@ -262,8 +262,7 @@ async def test_a_reader_meets_the_library_before_or_after_a_sync(
 
     def look(progress: Progress) -> None:
         # On the writer's thread, in the middle of its work.
-        found = reader._searcher.search("red fox", 8, None)
-        seen.append(sorted({Path(p.source).name for p in found.passages}))
+        seen.append(sorted(set(asyncio.run(names(reader, "red fox")))))
 
     before = sorted(set(await names(reader, "red fox")))
     (docs / "more.md").write_text("# More\n\nAnother red fox.\n")
@@ -323,7 +322,7 @@ async def test_vectors_in_the_picture_are_those_of_the_embedder(
     await library.sync()
     for query in ("Something else.", "red fox"):
         best = (await library.search(query)).passages[0]
-        stored, vectors = library._shelf.store.get([best.chunk_id])
+        stored, vectors = library._shelves.shelf.store.get([best.chunk_id])
         assert stored == [best.chunk_id]
         want = float(vectors[0] @ HashingEmbedder().embed([query])[0])
         assert best.dense == pytest.approx(want, abs=1e-6)

@@ -73,6 +73,28 @@ async def test_a_page_that_cannot_be_had_just_now_stays_as_it_was(
     assert (await library.search("otter holt")).passages
 
 
+async def test_a_rebuild_keeps_a_page_that_cannot_be_had_just_now(
+    library: Library, web: Web
+) -> None:
+    web.pages["/otters"] = article("It eats four fish a day.")
+    await library.add([web.url("/otters")])
+    (before,) = await library.sources()
+    web.pages["/otters"] = Page(status=503)
+    report = await library.rebuild()
+    assert (report.added, report.unchanged, report.failed) == (0, 1, ())
+    assert "kept as it was" in report.warned[0].reason
+    assert await library.sources() == (before,)
+    assert (await library.search("otter holt")).passages[0].dense is not None
+    web.pages["/otters"] = article("It eats nine fish a day.")
+    assert (await library.sync()).changed == 1
+
+
+async def test_a_rebuild_says_what_page_could_never_be_had(library: Library, web: Web) -> None:
+    web.pages["/otters"] = Page(status=503)
+    await library.add([web.url("/otters")])
+    assert [problem.source for problem in (await library.rebuild()).failed] == [web.url("/otters")]
+
+
 async def test_a_page_of_the_inner_network_is_refused_in_words(library: Library, web: Web) -> None:
     inner = [f"http://localhost:{web.port}/", "http://169.254.169.254/x"]
     report = await library.add(inner)

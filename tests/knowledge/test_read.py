@@ -206,9 +206,11 @@ def test_any_text_is_read_or_refused_and_its_structure_holds(text: str, name: st
 
 PRINTED = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])
 CELLS = st.text(PRINTED, max_size=12)
+# A bar or semicolon at the same place in every row could as well be what separates the cells.
+PLAIN_CELLS = CELLS.filter(lambda cell: not set(cell) & set(";|"))
 
 
-@given(st.lists(st.lists(CELLS, min_size=2, max_size=4), min_size=1, max_size=6))
+@given(st.lists(st.lists(PLAIN_CELLS, min_size=2, max_size=4), min_size=1, max_size=6))
 def test_every_cell_of_a_table_is_in_the_text(rows: list[list[str]]) -> None:
     import csv
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from knowledge import grammars
 from knowledge.errors import ReadError
 from knowledge.read import read_bytes, read_path
+from knowledge.split import split
 from tests.knowledge.make_files import (
     epub_parts,
     make_docx,
@@ -115,6 +117,41 @@ def test_a_message_of_a_million_parts_is_refused() -> None:
     assert refused(message, "a.eml") == "the e-mail has too many parts"
 
 
+@pytest.mark.parametrize("language", sorted(grammars.LANGUAGES))
+def test_code_that_a_parser_could_mend_for_hours_is_read_without_its_definitions(
+    language: str,
+) -> None:
+    text = "<!--" * 20_000 + "\n"
+    with pytest.raises(ValueError, match="failed"):
+        grammars.parse("python", text.encode())
+    assert grammars.parse("python", b"x = 1\n").type == "module"  # the next one is its own
+    ending = {"python": "py", "bash": "sh", "javascript": "js", "typescript": "ts"}
+    ending |= {"ruby": "rb", "rust": "rs"}
+    document = read_bytes(text.encode(), f"a.{ending.get(language, language)}")
+    assert (document.text, document.language) == (text, language)
+    assert document.sections == ()
+    assert split(document, count=lambda texts: [len(text) for text in texts])
+
+
+@pytest.mark.parametrize("header", ["To: " + '"' * 10**6, "To: " + "a@b.c, " * 10**5])
+def test_a_header_without_end_is_cut(header: str) -> None:
+    message = f"Subject: S\n{header}\n\nThe words.\n"
+    document = read_bytes(message.encode(), "a.eml")
+    assert document.text.endswith("\n\nThe words.")
+    assert len(document.text) < 10_000
+
+
+def test_a_tag_of_a_hundred_thousand_attributes_is_refused() -> None:
+    many = " ".join(f"a{n}=1" for n in range(100_000))
+    assert "attributes" in refused(f"<p {many}>x".encode(), "a.html")
+    assert "attributes" in refused(f"""<p a" b='>' {many}>x""".encode(), "a.html")
+
+
+def test_a_tag_may_be_long_by_its_values() -> None:
+    path = "M 1 2 L 3 4 " * 10_000
+    assert read_bytes(f"<svg><path d='{path}'/></svg><p>Words.".encode(), "a.html").text == "Words."
+
+
 def test_a_large_log_is_refused_unread_and_told_what_to_do(tmp_path: Path) -> None:
     log = tmp_path / "big.log"
     with log.open("wb") as file:
@@ -136,6 +173,7 @@ def test_any_name_of_a_file_will_do(tmp_path: Path, name: str) -> None:
 CHILD = """
 import resource, sys
 from pathlib import Path
+from knowledge import grammars
 from knowledge.errors import ReadError
 from knowledge.read import read_path
 limit = 1536 * 2**20
