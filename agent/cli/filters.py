@@ -44,11 +44,11 @@ def options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def build(source: tuple[str, ...], type_: tuple[str, ...], since: str | None) -> Filters | None:
     """The filters that were asked for; None for none."""
-    if not (source or type_ or since):
+    if not (source or type_) and since is None:
         return None
     from knowledge.library import Filters
 
-    return Filters(sources=source, kinds=type_, since=moment(since) if since else None)
+    return Filters(sources=source, kinds=type_, since=None if since is None else moment(since))
 
 
 def moment(text: str, *, now: float | None = None) -> float:
@@ -66,5 +66,5 @@ def moment(text: str, *, now: float | None = None) -> float:
         return datetime.fromisoformat(text.strip()).timestamp()
     except (ValueError, OverflowError):
         raise UsageError(
-            f"not a date: {text}", hint="write 2026-01-31, or an age: 7d, 2w, 3m, 1y"
+            f"not a date: '{text}'", hint="write 2026-01-31, or an age: 7d, 2w, 3m, 1y"
         ) from None

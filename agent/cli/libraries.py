@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -45,7 +46,7 @@ def tag(console: Console, name: str) -> int:
     """Give the library as it is now a NAME to go back to. It costs next to nothing."""
     name = _tag_name(name)
     _do(console, lambda lib: lib.tag(name))
-    console.note(f"Tagged. Go back to it with: agent library rollback {name}")
+    console.note(f"Tagged. Go back to it with: agent library rollback {quote(name)}")
     return exits.OK
 
 
@@ -91,7 +92,7 @@ def init(console: Console, folder: str) -> int:
             f"{place} cannot be made: {error.strerror or error}.",
             hint="Take a folder that you may write to: agent library init FOLDER",
         ) from error
-    console.note(f"Made {short_path(str(place))}. Next: agent add {folder}")
+    console.note(f"Made {short_path(str(place))}. Next: agent add {quote(folder)}")
     return exits.OK
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Container, Coroutine
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,15 @@ import click
 from agent.cli import exits
 from agent.cli.group import command
 from agent.cli.progress import Meter, duration
+from agent.cli.suggest import nearest_source, why_not_added
 from agent.cli.terminal import Console, one_line
 from agent.cli.text import plural, short_path, size
+from knowledge.errors import SourceNotFound
 from knowledge.filters import is_url
 
 if TYPE_CHECKING:
     from agent.wiring import Parts
-    from knowledge.library import Library, Progress, SyncReport
+    from knowledge.library import Library, Problem, Progress, SyncReport
     from knowledge.types import SourceInfo
 
     Work = Callable[[Library, Callable[[Progress], None]], Coroutine[Any, Any, SyncReport]]
@@ -37,12 +39,12 @@ def add(console: Console, paths: tuple[str, ...], strict: bool, watch: bool) -> 
     Folders are read with all that is in them, but for what their .gitignore leaves out. Adding
     again what has been added brings it up to date.
     """
-    there = [path for path in paths if is_url(path) or os.path.lexists(path)]
-    missing = [path for path in paths if path not in there]
-    for path in missing:
-        console.error(f"{path}: No such file or folder.", _nearest_path(path))
-    code = exits.FAILED if missing else exits.OK
-    if there:
+    no_name = "''"
+    problems = {path: problem for path in paths if (problem := why_not_added(path))}
+    for path, (message, hint) in problems.items():
+        console.error(f"{path or no_name}: {message}", hint)
+    code = exits.FAILED if problems else exits.OK
+    if there := [path for path in paths if path not in problems]:
         absolute = [path if is_url(path) else os.path.abspath(path) for path in there]
         report = run_with_meter(
             console,
@@ -51,9 +53,11 @@ def add(console: Console, paths: tuple[str, ...], strict: bool, watch: bool) -> 
             create=True,
         )
         _tell(console, report)
+        if _did_nothing(report) and not (report.unchanged or report.failed or report.skipped):
+            console.note("There is no file in it to read.")
         code |= _code(report, strict=strict)
         if watch:
-            _watch(console)
+            _watch(console, report)
     return code
 
 
@@ -110,7 +114,13 @@ def remove(console: Console, sources: tuple[str, ...]) -> int:
     """Take files or folders out of the library; the files themselves stay where they are."""
     parts = _parts(console)
     with parts.open_library() as library:
-        gone = asyncio.run(library.remove(sources))
+        try:
+            gone = asyncio.run(library.remove(sources))
+        except SourceNotFound as error:
+            held = (info.source for info in asyncio.run(library.sources()))
+            if near := nearest_source(sources, held):
+                error.hint = f"agent remove {near}"
+            raise
     if not console.quiet:
         click.echo(f"Removed {plural(len(gone), 'source')}.")
     for source in gone:
@@ -126,23 +136,9 @@ def _parts(console: Console) -> Parts:
 
 def say_empty(console: Console) -> int:
     """Say that nothing has been added, and how to; gives the exit code."""
-    console.note("The library is empty.")
+    console.remark("The library is empty.")
     console.hint("agent add PATH")
     return exits.OK
-
-
-def _nearest_path(path: str) -> str:
-    """What to type instead of a path that is not there."""
-    from difflib import get_close_matches
-
-    folder, name = os.path.split(path.rstrip(os.sep))
-    try:
-        near = get_close_matches(name, os.listdir(folder or "."), n=1)
-    except (OSError, ValueError):  # a folder that is not there, or no path at all
-        near = []
-    if near:
-        return f"Did you mean {os.path.join(folder, near[0])}?"
-    return "agent add PATH, where PATH exists"
 
 
 def run_with_meter(
@@ -165,15 +161,24 @@ def run_with_meter(
         meter.close()
 
 
-def _watch(console: Console) -> None:
-    """Sync at every change, and say what came of it, until it is interrupted."""
+def _watch(console: Console, begun: SyncReport) -> None:
+    """Sync at every change, and say what came of it, until it is interrupted.
+
+    Args:
+        console: Where to say it.
+        begun: The sync before, whose problems have been told.
+    """
     console.note("Watching for changes; Ctrl-C ends it.")
 
     async def follow() -> None:
+        told = frozenset((*begun.failed, *begun.warned))
         with _parts(console).open_library() as library:
             async with aclosing(library.watch()) as reports:
                 async for report in reports:
-                    _tell(console, report)
+                    problems = frozenset((*report.failed, *report.warned))
+                    if not (_did_nothing(report) and problems <= told):
+                        _tell(console, report, but=told)
+                    told = problems
         console.note("There is nothing to watch: no file or folder was added, or none exists.")
 
     try:
@@ -186,12 +191,21 @@ def _code(report: SyncReport, *, strict: bool) -> int:
     return exits.FAILED if strict and report.failed else exits.OK
 
 
-def _tell(console: Console, report: SyncReport) -> None:
+def _did_nothing(report: SyncReport) -> bool:
+    """Whether a sync changed nothing."""
+    return not any((report.added, report.changed, report.moved, report.removed))
+
+
+def _tell(console: Console, report: SyncReport, *, but: Container[Problem] | None = None) -> None:
+    """Say what a sync did; of one that follows another, without what has been told."""
     for problem in report.failed:
-        console.warn(f"{short_path(problem.source)}: not read: {one_line(problem.reason)}")
+        if but is None or problem not in but:
+            console.warn(f"{short_path(problem.source)}: not read: {one_line(problem.reason)}")
     for problem in report.warned:
-        console.warn(f"{short_path(problem.source)}: {one_line(problem.reason)}")
-    if skipped := [f"{count:,} {reason}" for reason, count in report.skipped.items() if count]:
+        if but is None or problem not in but:
+            console.warn(f"{short_path(problem.source)}: {one_line(problem.reason)}")
+    skipped = [f"{count:,} {reason}" for reason, count in report.skipped.items() if count]
+    if skipped and but is None:
         console.note("left out: " + ", ".join(skipped))
     if report.note:
         console.note(report.note)

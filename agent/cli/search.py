@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,11 @@ import click
 
 from agent.cli import exits, filters
 from agent.cli.group import command
+from agent.cli.library import say_empty
 from agent.cli.terminal import Console, one_line
 from agent.cli.text import heading
+from agent.errors import UsageError
+from knowledge.filters import matcher
 
 if TYPE_CHECKING:
     from knowledge.types import Passage
@@ -42,9 +46,12 @@ def search(
 
     wanted = filters.build(source, type_, since)
     parts = Parts.from_env({"library": console.library}, notify=console.note)
-    text = " ".join(query)
+    text = " ".join(query).strip()
+    if not text:
+        raise UsageError("There is nothing to search for.", hint='agent search "your words"')
     with parts.open_library() as library:
         found = asyncio.run(library.search(text, limit=limit, filters=wanted))
+        held = () if found.passages else asyncio.run(library.sources())
     if found.note:
         console.note(found.note)
     if as_json:
@@ -57,12 +64,23 @@ def search(
             click.echo("\n".join(_lines(n, passage)))
     if found.passages:
         return exits.OK
-    if found.how == "empty":
-        console.note("The library is empty.")
-        console.hint("agent add PATH")
+    _say_why(console, found.how, [info.source for info in held], source)
+    return exits.NO_ANSWER
+
+
+def _say_why(console: Console, how: str, held: Sequence[str], wanted: Iterable[str]) -> None:
+    """Say why nothing was found."""
+    unknown = [name for name in wanted if not any(map(matcher(name), held))]
+    if not held:
+        say_empty(console)
+    elif how == "empty":
+        console.remark("Nothing in the library could be read.")
+        console.hint("agent sources")
+    elif unknown:
+        console.remark(f"Nothing found: the library holds no source {', '.join(unknown)}.")
+        console.hint("agent sources")
     else:
         console.note("Nothing found.")
-    return exits.NO_ANSWER
 
 
 def _lines(n: int, passage: Passage) -> list[str]:

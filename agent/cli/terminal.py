@@ -84,6 +84,10 @@ class Console:
         if not self.quiet:
             self._line(line(text))
 
+    def remark(self, text: str) -> None:
+        """A line for a person without which the result would mislead. Shown with `-q` too."""
+        self._line(line(text))
+
     def trace(self, text: str) -> None:
         """A line that only `-v` shows."""
         if self.verbose:

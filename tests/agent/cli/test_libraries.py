@@ -77,6 +77,8 @@ def test_an_unknown_tag_is_refused_with_where_the_tags_are_listed(agent: Agent, 
 
 
 def test_a_watched_folder_is_taken_in_until_it_is_interrupted(note: Path, tmp_path: Path) -> None:
+    (note.parent / ".understudy").mkdir()  # its library is written to, and is no change
+    (note.parent / "empty.md").touch()
     start = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
         "from agent.__main__ import main; sys.argv[0] = 'agent'; sys.exit(main())"
@@ -97,7 +99,7 @@ def test_a_watched_folder_is_taken_in_until_it_is_interrupted(note: Path, tmp_pa
         writer = subprocess.Popen(  # the watch begins at a moment that nobody tells
             ["sh", "-c", f"for n in $(seq 100); do echo $n > '{note.parent}/n.md'; sleep 0.3; done"]
         )
-        assert "1 added" in watching.stdout.readline()
+        assert watching.stdout.readline().startswith("1 added, 1 unchanged, 1 not read")
         writer.kill()
         writer.wait()
         watching.send_signal(signal.SIGINT)
@@ -106,10 +108,11 @@ def test_a_watched_folder_is_taken_in_until_it_is_interrupted(note: Path, tmp_pa
         watching.kill()
     assert watching.returncode == 0
     assert "No longer watching" in err
+    assert err.count("empty.md: not read") == 1
 
 
 def test_what_cannot_be_watched_is_said(agent: Agent) -> None:
-    ran = agent("add", "--watch", "http://127.0.0.1:9/")
+    ran = agent("add", "--watch", "http://127.0.0.1/")
     assert "nothing to watch" in ran.err
 
 
