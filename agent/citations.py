@@ -37,6 +37,8 @@ class Resolved:
     outcome: Outcome
     note: str
     """Why the outcome is not plainly grounded, in words for the user; empty if it is."""
+    unsupported: tuple[Claim, ...] = ()
+    """The claims that are not borne out, in the order of the answer."""
 
 
 def resolve(
@@ -62,7 +64,8 @@ def resolve(
     """
     sources: dict[int, _Source] = {}
     citations: dict[tuple[int, int, int, bool], Citation] = {}
-    claimed = supported = false = 0
+    claimed = false = 0
+    unsupported: list[Claim] = []
     silent = False
     for claim in claims(text, len(passages)):
         if claim.abstains:
@@ -74,7 +77,8 @@ def resolve(
             sources[n] = _Source(n, passage, document, stale(passage.source))
         verdict = _check(claim, sources)
         claimed += 1
-        supported += verdict.supported
+        if not verdict.supported:
+            unsupported.append(claim)
         false += verdict.false
         for found in verdict.citations:
             key = (found.n, found.start, found.end, found.verified)
@@ -84,10 +88,10 @@ def resolve(
     if abstains(text) and not citations:
         return Resolved((), "unanswerable", "")
     outcome: Outcome = "ungrounded"
-    if supported:
+    if supported := claimed - len(unsupported):
         outcome = "grounded" if supported == claimed and not silent else "partial"
     note = _note(claimed, supported, false, silent)
-    return Resolved(tuple(citations.values()), outcome, note)
+    return Resolved(tuple(citations.values()), outcome, note, tuple(unsupported))
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,8 +66,16 @@ class Config:
     """Name of the environment variable that holds the model's key, if not the provider's usual."""
     passages: int = field(default=8, metadata={"range": (1, 100)})
     """How many passages are retrieved for a question."""
-    max_tokens: int | None = field(default=None, metadata={"range": (1, 10_000_000)})
+    answer_tokens: int | None = field(default=None, metadata={"range": (1, 10_000_000)})
     """The longest answer, in the model's tokens; unset leaves it to the model."""
+    max_cost: float | None = field(default=None, metadata={"range": (0, 1_000_000)})
+    """The most that one question may cost, in US dollars; unset sets no limit."""
+    max_tokens: int | None = field(default=None, metadata={"range": (1, 1_000_000_000)})
+    """The most tokens that one question may use, prompts and answers together."""
+    max_steps: int | None = field(default=24, metadata={"range": (1, 10_000)})
+    """The most calls to models and tools that one question may make."""
+    max_seconds: float | None = field(default=None, metadata={"range": (0.1, 86_400)})
+    """The longest that one question may take; unset sets no limit."""
     temperature: float | None = field(default=None, metadata={"range": (0, 2)})
     """Sampling temperature; unset leaves it to the model."""
     timeout: float = field(default=60.0, metadata={"range": (0.1, 86_400)})

@@ -10,6 +10,7 @@ AgentError                   every error that a user may see; carries a hint: wh
 │   ├── ContextTooLong       the prompt does not fit the model's window
 │   ├── ModelUnreachable     no connection, a time-out, or a server error after the retries
 │   └── BadModelOutput       the answer broke off or cannot be understood
+├── BudgetSpent              the ask's budget is used up, or its user has stopped it
 ├── SessionNotFound          no such stored session
 └── TranscriptError          the transcript store cannot be opened or written
 """
@@ -59,6 +60,13 @@ class ModelUnreachable(ModelError):
 
 class BadModelOutput(ModelError):
     """The answer broke off or cannot be understood."""
+
+
+class BudgetSpent(AgentError):
+    """A limit was reached, or the user stopped the ask; `str(error)` is the reason, a sentence.
+
+    Modes end with what they have when they meet it; it reaches nobody else.
+    """
 
 
 class SessionNotFound(AgentError):

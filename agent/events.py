@@ -95,6 +95,9 @@ class Usage:
     cached_tokens: int = 0
     cost: float | None = 0.0
     """In US dollars; None where the price is unknown."""
+    saved: float | None = 0.0
+    """By how much a provider's cache made it cheaper, in US dollars, less what was paid to write to
+    it; None where the price is unknown."""
     kind: Literal["usage"] = "usage"
 
 
@@ -118,6 +121,8 @@ class Done:
     persona: str = ""
     note: str = ""
     """Why the outcome is not plainly grounded, in words for the user; may be empty."""
+    route: str = ""
+    """Which mode was asked for and why this one ran, where a router chose; else empty."""
     removed_markers: int = 0
     """Markers that named no passage and were taken out of the answer."""
     seconds: float = 0.0

@@ -50,6 +50,14 @@ class Message:
     tool_id: str = ""
     """For `tool`: the request that this answers."""
     evidence: Evidence | None = field(default=None, compare=False)
+    prefix: str = ""
+    """What stands before `content`, the same to the byte from question to question; whoever can
+    keep what it has read of a prompt may keep all up to here. At most one message has one."""
+
+    @property
+    def whole(self) -> str:
+        """All of its text, in order."""
+        return self.prefix + self.content
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +84,28 @@ class ModelUsage:
     """The share of `input_tokens` that the provider read from its cache."""
     cost: float | None = 0.0
     """In US dollars; None where the price is unknown."""
+    saved: float | None = 0.0
+    """By how much the provider's cache made it cheaper, in US dollars, less what was paid to write
+    to that cache: negative where only that was done. None where the price is unknown."""
     finish: Literal["stop", "length", "tools"] = "stop"
     """`length`: the answer was cut at the token limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model's tokens cost, in US dollars each."""
+
+    input: float = 0.0
+    output: float = 0.0
+    cached: float = 0.0
+    """A token of the prompt that was read from the provider's cache."""
+    written: float = 0.0
+    """A token of the prompt that was written to the provider's cache."""
+    source: str = ""
+    """Where the figures are from, in words for the user."""
+
+
+FREE = Price(source="it runs on this machine")
 
 
 Delta = TextDelta | ThoughtDelta | ToolRequest | ModelUsage

@@ -13,8 +13,11 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from agent.budget import Budget, Limits
+from agent.compaction import Memory
 from agent.errors import AgentError, SessionNotFound, TranscriptError, UsageError
 from agent.events import Done, Event, Failed, Status
+from agent.models.metered import Metered
 from agent.modes.base import Turn
 from agent.transcripts import messages_of
 from knowledge.errors import KnowledgeError
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from agent.messages import Message
     from agent.models.base import ChatModel
     from agent.modes.base import Mode
+    from agent.summaries import Summary
     from agent.transcripts import State, Transcripts
     from knowledge.library import Filters, Library
 
@@ -45,6 +49,8 @@ class Session:
         mode: str = "naive",
         passages: int = 8,
         max_tokens: int | None = None,
+        limits: Limits | None = None,
+        quoter: ChatModel | None = None,
     ) -> None:
         """Compose a session; nothing is stored before the first ask.
 
@@ -57,6 +63,8 @@ class Session:
             mode: The one that answers where `ask` names none.
             passages: How many to retrieve.
             max_tokens: The longest answer.
+            limits: What each ask may use; None for no limits.
+            quoter: Quotes what was found where an ask ended before its model spoke.
 
         Raises:
             SessionNotFound: `resume` names none.
@@ -71,14 +79,23 @@ class Session:
         self._passages = passages
         self._max_tokens = max_tokens
         self._transcripts = transcripts
-        self._history: tuple[Message, ...] = ()
+        self._limits = limits
+        self._quoter = quoter
+        self._budget: Budget | None = None
+        """Of the ask that is running."""
+        self._memory = Memory()
         if resume is not None and transcripts is not None:
-            self._history = transcripts.history(resume)
+            self._memory = _remembered(transcripts, resume)
 
     @property
     def history(self) -> tuple[Message, ...]:
-        """The finished turns, as messages."""
-        return self._history
+        """The finished turns, as messages; a model may be told of the older ones in short."""
+        return tuple(message for turn in self._memory.past for message in turn.messages)
+
+    def stop(self, reason: str = "You stopped it.") -> None:
+        """End the running ask, if there is one, with what it has: call it on the ask's loop."""
+        if self._budget is not None:
+            self._budget.stop(reason)
 
     async def ask(
         self,
@@ -87,6 +104,7 @@ class Session:
         mode: str | None = None,
         context: str = "",
         filters: Filters | None = None,
+        remember: bool = True,
     ) -> AsyncGenerator[Event, None]:
         """Ask one question.
 
@@ -99,6 +117,8 @@ class Session:
             mode: Which mode answers, if not the session's own.
             context: Text handed in with the question.
             filters: Which sources may be searched.
+            remember: Whether later asks of this object are told of this one. It is recorded
+                either way.
         """
         began = time.monotonic()
         chosen = self._modes.get(mode or self._mode)
@@ -109,22 +129,35 @@ class Session:
             known = ", ".join(sorted(self._modes))
             yield _failed(UsageError(wrong, hint=f'agent ask "…" --mode M, with M one of: {known}'))
             return
-        turn = Turn(
-            question=question,
-            library=self.library,
-            model=self.model,
-            history=self._history,
-            context=context,
-            filters=filters,
-            passages=self._passages,
-            max_tokens=self._max_tokens,
-        )
+        self._budget = budget = Budget(self._limits)
+        model = Metered(self.model, budget)
         record = _Record(self._transcripts, self.id)
         last: Done | Failed | None = None
         try:
             if warning := await _finished(record.begin, question, context):
                 yield warning
             self.id = record.session
+            before = self._memory.summary
+            async with aclosing(self._memory.fit(model, budget)) as steps:
+                async for step in steps:
+                    record.add(step)
+                    yield step
+            if (summary := self._memory.summary) is not None and summary is not before:
+                warning = await _finished(record.summarise, summary)
+                if warning:
+                    yield warning
+            turn = Turn(
+                question=question,
+                library=self.library,
+                model=model,
+                history=self._memory.told,
+                context=context,
+                filters=filters,
+                passages=self._passages,
+                max_tokens=self._max_tokens,
+                budget=budget,
+                quoter=self._quoter,
+            )
             async with aclosing(_expected(chosen, turn)) as events:
                 async for event in events:
                     if isinstance(event, Done | Failed):
@@ -137,7 +170,9 @@ class Session:
                 raise RuntimeError(f"the mode {chosen.name!r} ended without Done or Failed")
             if isinstance(last, Done):
                 last = replace(last, seconds=round(time.monotonic() - began, 3))
-                self._history += messages_of(question, [*record.events, last])
+                messages = messages_of(question, [*record.events, last])
+                if remember:
+                    self._memory.add(record.turn, messages)
             record.add(last)
             state: State = "done" if isinstance(last, Done) else "failed"
             warning = await _finished(record.close, state)
@@ -151,7 +186,16 @@ class Session:
         yield last
 
 
-async def _finished(write: Callable[..., Status | None], *args: str) -> Status | None:
+def _remembered(transcripts: Transcripts, session: str) -> Memory:
+    """What a stored session can go on with: its finished turns, and the last summary of them."""
+    memory = Memory(summary=next(reversed(transcripts.summaries(session)), None))
+    for turn in transcripts.turns(session):
+        if turn.state == "done":
+            memory.add(turn.n, messages_of(turn.question, turn.events))
+    return memory
+
+
+async def _finished(write: Callable[..., Status | None], *args: object) -> Status | None:
     """Write in a thread, to its end even when cancelled: no other write may cross it.
 
     A write waits for another process at most as long as the store says.
@@ -202,6 +246,21 @@ class _Record:
         except (TranscriptError, SessionNotFound) as error:
             return self._give_up(error)
         self._due = time.monotonic() + _EVERY
+        return None
+
+    @property
+    def turn(self) -> int | None:
+        """Its number in the store; None where it is not kept."""
+        return self._turn
+
+    def summarise(self, summary: Summary) -> Status | None:
+        """Keep what the model is told in place of older turns."""
+        if self._transcripts is None or self.session is None or self._turn is None:
+            return None
+        try:
+            self._transcripts.summarise(self.session, summary)
+        except (TranscriptError, SessionNotFound) as error:
+            return self._give_up(error)
         return None
 
     def add(self, event: Event) -> bool:

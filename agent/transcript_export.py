@@ -9,11 +9,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent.events import Citation, Done, Failed, to_json
+from agent.summaries import Summary
 from agent.transcripts import SessionInfo, StoredTurn
 
 
-def to_markdown(info: SessionInfo, turns: Sequence[StoredTurn]) -> str:
-    """Questions, answers and what they cite, as a person reads them."""
+def to_markdown(
+    info: SessionInfo, turns: Sequence[StoredTurn], summaries: Sequence[Summary] = ()
+) -> str:
+    """Questions, answers and what they cite, as a person reads them; and the last summary."""
     parts = [f"# {info.title or info.id}", f"Session {info.id}, {_day(info.created)}"]
     for turn in turns:
         parts.append(f"## {turn.n}. {' '.join(turn.question.split())}")
@@ -23,16 +26,24 @@ def to_markdown(info: SessionInfo, turns: Sequence[StoredTurn]) -> str:
             parts.append("\n".join(sources))
         if end := _end(turn):
             parts.append(f"*{end}*")
+        if summaries and summaries[-1].upto == turn.n:
+            lines = summaries[-1].text.splitlines()
+            told = "Of all up to here, the model was then told this:"
+            parts.append("\n".join(f"> {line}".rstrip() for line in [told, "", *lines]))
     return "\n\n".join(parts) + "\n"
 
 
-def to_json_text(info: SessionInfo, turns: Sequence[StoredTurn]) -> str:
+def to_json_text(
+    info: SessionInfo, turns: Sequence[StoredTurn], summaries: Sequence[Summary] = ()
+) -> str:
     """Everything that is stored, as one JSON object.
 
     `{"session": {"id", "title", "created", …}, "turns": [{"n", "question", "context", "asked",
-    "state", "answer", "events": […]}]}`; times are Unix times, events as `agent.events.to_json`.
+    "state", "answer", "events": […]}], "summaries": [{"upto", "text", "model", "made"}]}`; times
+    are Unix times, events as `agent.events.to_json`.
     """
     document: dict[str, Any] = {"session": asdict(info), "turns": []}
+    document["summaries"] = [asdict(summary) for summary in summaries]
     for turn in turns:
         document["turns"].append(
             {

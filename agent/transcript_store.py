@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from agent import summaries
 from agent.errors import TranscriptError
 
-VERSION = 1
 _WAIT = 10.0
 """Seconds to wait for another process that is writing."""
 
@@ -54,6 +54,9 @@ _SCHEMA = (
         INSERT INTO words (rowid, question, answer) VALUES (new.id, new.question, new.answer);
     END""",
 )
+_STEPS = (_SCHEMA, (summaries.SCHEMA,))
+"""What makes each version out of the one before."""
+VERSION = len(_STEPS)
 
 
 class Store:
@@ -98,9 +101,10 @@ class Store:
                     f"({version}, this one knows {VERSION}): {self._path}.",
                     hint="Upgrade: pip install --upgrade understudy",
                 )
-            if version == 0:
-                for statement in _SCHEMA:
+            for step in _STEPS[version:]:
+                for statement in step:
                     db.execute(statement)
+            if version < VERSION:
                 db.execute(f"PRAGMA user_version = {VERSION}")
 
     def _write_ahead(self) -> None:

@@ -13,13 +13,15 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from agent import summaries
 from agent.errors import SessionNotFound
 from agent.events import Done, Event, Revision, Token, from_json, to_json
 from agent.messages import Message
+from agent.summaries import Summary
 from agent.transcript_store import Store
 
 State = Literal["open", "done", "failed", "interrupted"]
@@ -172,6 +174,16 @@ class Transcripts:
                 answer = answer_of(_events(db, row))
                 db.execute("UPDATE turns SET answer = ? WHERE id = ?", (_storable(answer), row))
 
+    def summarise(self, session: str, summary: Summary) -> None:
+        """Keep what a session's model is told in place of its older turns; they stay too.
+
+        Raises:
+            SessionNotFound: The session was deleted meanwhile.
+        """
+        with self._store.write() as db:
+            _touch(db, session, None)
+            summaries.add(db, session, replace(summary, text=_storable(summary.text)))
+
     def rename(self, session: str, title: str) -> None:
         """Give a session another title."""
         with self._store.write() as db:
@@ -214,6 +226,7 @@ class Transcripts:
                 " JOIN turns new ON new.n = old.n AND new.session = ?",
                 (session, copy),
             )
+            summaries.copy(db, session, copy, last)
         return copy
 
     # reading
@@ -275,14 +288,10 @@ class Transcripts:
                 for row, n, question, context, asked, state in rows
             ]
 
-    def history(self, session: str) -> tuple[Message, ...]:
-        """The finished turns of a session as a conversation, to go on with."""
-        return tuple(
-            message
-            for turn in self.turns(session)
-            if turn.state == "done"
-            for message in messages_of(turn.question, turn.events)
-        )
+    def summaries(self, session: str) -> list[Summary]:
+        """The summaries of a session's older turns, the last one last."""
+        with self._store.read() as db:
+            return summaries.of(db, session)
 
     def search(self, query: str, *, limit: int = 20) -> list[Hit]:
         """Turns whose question or answer holds all the words of a query, best first.

@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from knowledge.library import Library
     from knowledge.rerank import Reranker
 
-MODES = ("naive",)
+MODES = ("auto", "naive", "agentic", "cag")
 """What `--mode` offers: the modes that exist."""
 
 SCRIPTED = "scripted:"
 """How a model begins whose answers stand in a file."""
+LOCAL = "local:"
+"""How a model begins whose weights run in this process."""
 
 
 class Parts:
@@ -163,7 +165,16 @@ class Parts:
         if name == "embedded":
             from agent.models.embedded import Embedded
 
-            return Embedded(self.embedder)
+            return Embedded(self.embedder, self.paths.cache / "sentences")
+        if name.startswith(LOCAL):
+            from agent.models.local import Local
+            from agent.models.prefix_store import FOLDER
+
+            return Local(
+                name.removeprefix(LOCAL),
+                prefixes=self.paths.cache / FOLDER,
+                temperature=self.config.temperature,
+            )
         if name.startswith(SCRIPTED):
             from agent.models.scripted import Scripted
 
@@ -178,6 +189,13 @@ class Parts:
             retries=self.config.retries,
             temperature=self.config.temperature,
         )
+
+    @cached_property
+    def quoter(self) -> ChatModel:
+        """Who quotes what was found where the budget ended before the model spoke."""
+        from agent.models.embedded import Embedded
+
+        return Embedded(self.embedder)
 
     @contextmanager
     def open_library(self, *, create: bool = False) -> Iterator[Library]:
@@ -208,6 +226,7 @@ class Parts:
                 chroma_url=self.config.chroma_url if kept else "",
                 reranker=self.reranker,
                 allow_hosts=[h.strip() for h in self.config.allow_hosts.split(",") if h.strip()],
+                notify=self._notify,
             )
             stack.callback(library.close)
             yield library
@@ -240,6 +259,7 @@ class Parts:
             TranscriptError: A session is to be resumed and the store cannot be opened. Otherwise
                 the answer is worth more than its record: it goes on, and `notify` is told.
         """
+        from agent.budget import Limits
         from agent.session import Session
 
         with ExitStack() as stack:
@@ -262,11 +282,23 @@ class Parts:
                 resume=resume,
                 mode=self.config.mode,
                 passages=self.config.passages,
-                max_tokens=self.config.max_tokens,
+                max_tokens=self.config.answer_tokens,
+                limits=Limits(
+                    cost=self.config.max_cost,
+                    tokens=self.config.max_tokens,
+                    steps=self.config.max_steps,
+                    seconds=self.config.max_seconds,
+                ),
+                quoter=self.quoter,
             )
 
     def modes(self) -> Mapping[str, Mode]:
         """The ways to answer, by name: those of `MODES`."""
+        from agent.modes.agentic import Agentic
+        from agent.modes.cached import Cached
         from agent.modes.naive import Naive
+        from agent.modes.read_before import ReadBefore
+        from agent.modes.router import Auto
 
-        return {"naive": Naive()}
+        modes: dict[str, Mode] = {"naive": Naive(), "agentic": Agentic(), "cag": Cached()}
+        return {"auto": Auto(modes, ReadBefore(self.paths.cache)), **modes}

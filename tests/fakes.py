@@ -8,17 +8,19 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from agent.events import Event
-from agent.messages import Message, ModelUsage, TextDelta, ToolSpec
+from agent.messages import FREE, Message, ModelUsage, TextDelta, ToolSpec
 from agent.modes.base import Turn
+from knowledge.corpus import Corpus, Extent
 from knowledge.errors import SourceNotFound
 from knowledge.filters import Filters
 from knowledge.search import Found
-from knowledge.types import Document, Passage, Span
+from knowledge.types import Document, Passage, SourceInfo, Span
 
 if TYPE_CHECKING:
     from knowledge.embed import Cancelled, Progress, Vectors
 
 _WORD = re.compile(r"\w+")
+_PARAGRAPH = re.compile(r"\S(?:.|\n(?!\n))*")
 
 
 class HashingEmbedder:
@@ -76,7 +78,7 @@ class MemoryLibrary:
         for source, document in self._documents.items():
             if filters is not None and not filters.allow(source, document.kind, 0.0):
                 continue
-            for match in re.finditer(r"\S(?:.|\n(?!\n))*", document.text):
+            for match in _PARAGRAPH.finditer(document.text):
                 words = set(_WORD.findall(match[0].lower()))
                 if wanted & words:
                     found.append(_passage(source, document, match, len(wanted & words)))
@@ -85,11 +87,34 @@ class MemoryLibrary:
             return Found((), "empty")
         return Found(tuple(found[:limit]), "lexical" if self._note else "hybrid", self._note)
 
+    async def corpus(self, filters: Filters | None = None) -> Corpus:
+        return Corpus.of(
+            [
+                _passage(source, document, match, 0)
+                for source, document in self._documents.items()
+                if filters is None or filters.allow(source, document.kind, 0.0)
+                for match in _PARAGRAPH.finditer(document.text)
+            ]
+        )
+
+    async def extent(self, filters: Filters | None = None) -> Extent:
+        sizes: dict[str, int] = {}
+        for block in (await self.corpus(filters)).blocks:
+            sizes[block.source] = sizes.get(block.source, 0) + len(block.text)
+        largest = sorted(sizes.items(), key=lambda item: -item[1])
+        return Extent(len(sizes), sum(sizes.values()), tuple(largest[:5]))
+
     async def document(self, document_id: str) -> Document:
         for document in self._documents.values():
             if document.id == document_id:
                 return document
         raise SourceNotFound(f"no document {document_id}")
+
+    async def sources(self) -> tuple[SourceInfo, ...]:
+        return tuple(
+            SourceInfo(source, d.id, d.title, d.kind, "indexed", "", 1, len(d.text), 0.0, source)
+            for source, d in sorted(self._documents.items())
+        )
 
     async def stale(self, source: str) -> bool:
         return source in self._stale
@@ -116,6 +141,7 @@ class EchoModel:
     name = "echo"
     context_window: int | None = None
     can_call_tools = False
+    price = FREE
 
     def __init__(self) -> None:
         self.asked: list[tuple[Message, ...]] = []

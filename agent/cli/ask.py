@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from agent.cli import filters, standard_input
+from agent.cli import budgets, filters, standard_input
 from agent.cli.asking import answer
+from agent.cli.compare import CompareJson, CompareLines, CompareText
+from agent.cli.explain import explain
 from agent.cli.group import command
 from agent.cli.printer import JsonLinesPrinter, JsonPrinter, TextPrinter
 from agent.cli.terminal import Console
 from agent.errors import UsageError
 from agent.wiring import MODES, Parts
 
+if TYPE_CHECKING:
+    from agent.cli.printer import Printer
+
+_ALL = "all"
+"""Asks every mode but the one that chooses, and shows their answers side by side."""
+
 
 @command(name="ask")
 @click.argument("question", nargs=-1, metavar="[QUESTION]")
-@click.option("--mode", type=click.Choice(MODES), help="How the answer is found.")
+@click.option("--mode", type=click.Choice((*MODES, _ALL)), help="How the answer is found.")
 @click.option("--model", metavar="MODEL", help="Who answers: embedded, or any litellm name.")
-@click.option("--max-tokens", type=click.IntRange(1), help="The longest answer, in tokens.")
+@budgets.options
 @filters.options
 @click.option("-c", "--continue", "resume", is_flag=True, help="Continue the last session.")
 @click.option("--session", "session_id", metavar="ID", help="Continue this session.")
+@click.option("--explain-cost", is_flag=True, help="Show what each mode would cost; ask nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--jsonl", "as_lines", is_flag=True, help="Print each event as a line of JSON.")
 def ask(
@@ -28,12 +39,16 @@ def ask(
     question: tuple[str, ...],
     mode: str | None,
     model: str | None,
+    max_cost: float | None,
     max_tokens: int | None,
+    max_steps: int | None,
+    max_seconds: float | None,
     source: tuple[str, ...],
     type_: tuple[str, ...],
     since: str | None,
     resume: bool,
     session_id: str | None,
+    explain_cost: bool,
     as_json: bool,
     as_lines: bool,
 ) -> int:
@@ -45,23 +60,47 @@ def ask(
     """
     if as_json and as_lines:
         raise UsageError("--json and --jsonl exclude each other.")
-    printer: JsonPrinter | JsonLinesPrinter | TextPrinter = TextPrinter(console)
-    if as_json or as_lines:
-        printer = JsonPrinter(console) if as_json else JsonLinesPrinter()
+    compared = tuple(m for m in MODES if m != "auto") if mode == _ALL else ()
+    printer = _printer(console, compared, as_json, as_lines)
     console.on_error = printer.failed
+    if explain_cost and (as_lines or mode == _ALL):
+        other = "--jsonl" if as_lines else "--mode all"
+        raise UsageError(f"--explain-cost asks nothing: leave {other} out.")
     if resume and session_id:
         raise UsageError("--continue and --session exclude each other.")
     wanted = filters.build(source, type_, since)
     text, context = _question(console, " ".join(question))
     parts = Parts.from_env(
-        {"library": console.library, "mode": mode, "model": model, "max_tokens": max_tokens},
+        {
+            "library": console.library,
+            "mode": None if mode == _ALL else mode,
+            "model": model,
+            "max_cost": max_cost,
+            "max_tokens": max_tokens,
+            "max_steps": max_steps,
+            "max_seconds": max_seconds,
+        },
         notify=console.note,
     )
     with parts.open_session(resume=session_id, last=resume) as session:
+        if explain_cost:
+            return explain(console, parts, session, text, context, wanted, as_json=as_json)
+        if isinstance(printer, JsonPrinter | CompareJson):
+            printer.model, printer.session = parts.config.model, lambda: session.id
         if isinstance(printer, JsonPrinter):
-            printer.mode, printer.model = parts.config.mode, parts.config.model
-            printer.session = lambda: session.id
-        return answer(session, printer, text, context=context, filters=wanted)
+            printer.mode = parts.config.mode
+        return answer(
+            session, printer, text, context=context, filters=wanted, modes=compared or (mode,)
+        )
+
+
+def _printer(console: Console, compared: tuple[str, ...], as_json: bool, as_lines: bool) -> Printer:
+    """Who shows the events: of one ask, or of several that are compared."""
+    if as_json:
+        return CompareJson(console, compared) if compared else JsonPrinter(console)
+    if as_lines:
+        return CompareLines(compared) if compared else JsonLinesPrinter()
+    return CompareText(console, compared) if compared else TextPrinter(console)
 
 
 def _question(console: Console, typed: str) -> tuple[str, str]:

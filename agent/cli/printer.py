@@ -33,8 +33,9 @@ from agent.events import (
 class Printer(Protocol):
     """Shows events as they come."""
 
-    code: int
-    """The exit code that the events shown so far come to."""
+    @property
+    def code(self) -> int:
+        """The exit code that the events shown so far come to."""
 
     def show(self, event: Event) -> None:
         """Show one event."""
@@ -75,12 +76,12 @@ class Tally:
 
 def _sum(a: Usage, b: Usage) -> Usage:
     # A price that is not known makes the sum unknown, not smaller.
-    cost = None if a.cost is None or b.cost is None else a.cost + b.cost
     return Usage(
         a.input_tokens + b.input_tokens,
         a.output_tokens + b.output_tokens,
         a.cached_tokens + b.cached_tokens,
-        cost,
+        None if a.cost is None or b.cost is None else a.cost + b.cost,
+        None if a.saved is None or b.saved is None else a.saved + b.saved,
     )
 
 
@@ -114,7 +115,7 @@ class TextPrinter:
                 self.code = exits.of_failure(event.error)
                 self.interrupted()
                 self._console.error(message, hint)
-            case Status(text=text, stage="note"):
+            case Status(text=text, stage="note" | "route"):
                 self._console.note(text)
             case Status(text=text, stage="record"):
                 self._console.warn(text)
@@ -166,7 +167,9 @@ class TextPrinter:
             self._console.warn("a source has changed since it was indexed")
             self._console.hint("agent sync")
         if done.note:
-            self._console.note(done.note)
+            # Why there is no answer is what a person who asked quietly needs to know, too.
+            tell = self._console.remark if self.code == exits.NO_ANSWER else self._console.note
+            tell(done.note)
         if done.removed_markers:
             one = done.removed_markers == 1
             self._console.note(
@@ -217,29 +220,7 @@ class JsonPrinter:
         self._print({"error": error_object(message, hint, kind)})
 
     def _answer(self) -> dict[str, Any]:
-        tally, done = self._tally, self._tally.done
-        usage = tally.usage
-        answer: dict[str, Any] = {
-            "answer": tally.text,
-            "outcome": done.outcome if done else None,
-            "mode": done.mode if done else self.mode,
-            "model": done.model if done else self.model,
-            "persona": (done.persona if done else "") or None,
-            "citations": [_citation_object(citation) for citation in tally.citations],
-            "usage": {
-                "input_tokens": usage.input_tokens,
-                "output_tokens": usage.output_tokens,
-                "cached_tokens": usage.cached_tokens,
-            },
-            "cost": usage.cost,
-            "seconds": round(done.seconds, 3) if done else None,
-            "session": self.session(),
-        }
-        if done and done.note:
-            answer["note"] = done.note
-        if done and done.removed_markers:
-            answer["removed_markers"] = done.removed_markers
-        return answer
+        return answer_object(self._tally, self.mode, self.model, self.session())
 
     def _print(self, data: dict[str, Any]) -> None:
         if not self._ended:
@@ -272,6 +253,42 @@ class JsonLinesPrinter:
         """End the stream."""
         if not self._ended:
             self.show(Failed(message, hint, kind))
+
+
+def answer_object(tally: Tally, mode: str, model: str, session: str | None) -> dict[str, Any]:
+    """An answer, or what there is of it, as `--json` tells of it.
+
+    Args:
+        tally: Of its events.
+        mode: Which was to answer, where the events did not come so far as to say.
+        model: Likewise.
+        session: In which it is recorded.
+    """
+    done, usage = tally.done, tally.usage
+    asked, _, why = done.route.partition(": ") if done else ("", "", "")
+    answer: dict[str, Any] = {
+        "answer": tally.text,
+        "outcome": done.outcome if done else None,
+        "mode": done.mode if done else mode,
+        "route": {"asked": asked, "why": why} if asked else None,
+        "model": done.model if done else model,
+        "persona": (done.persona if done else "") or None,
+        "citations": [_citation_object(citation) for citation in tally.citations],
+        "usage": {
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+            "cached_tokens": usage.cached_tokens,
+        },
+        "cost": usage.cost,
+        "saved": usage.saved,
+        "seconds": round(done.seconds, 3) if done else None,
+        "session": session,
+    }
+    if done and done.note:
+        answer["note"] = done.note
+    if done and done.removed_markers:
+        answer["removed_markers"] = done.removed_markers
+    return answer
 
 
 def error_object(message: str, hint: str, kind: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from agent.cli.terminal import Console, clean, one_line, paint
 from agent.cli.text import citation_lines, plural
 
 if TYPE_CHECKING:
+    from agent.summaries import Summary
     from agent.transcripts import SessionInfo, StoredTurn
     from agent.wiring import Parts
 
@@ -55,11 +56,14 @@ def list_(console: Console, limit: int, as_json: bool) -> int:
 def show(console: Console, session: str) -> int:
     """Print a session's questions and answers, with their sources."""
     with _parts().open_transcripts() as transcripts:
-        turns = transcripts.turns(transcripts.find(session))
+        name = transcripts.find(session)
+        turns, summaries = transcripts.turns(name), transcripts.summaries(name)
     for i, turn in enumerate(turns):
         if i:
             click.echo()
         _show_turn(turn)
+        if summaries and summaries[-1].upto == turn.n:
+            _show_summary(summaries[-1])
     return exits.OK
 
 
@@ -106,7 +110,7 @@ def export(console: Console, session: str, form: str, output: Path | None) -> in
     with _parts().open_transcripts() as transcripts:
         name = transcripts.find(session)
         write = to_markdown if form == "md" else to_json_text
-        text = write(transcripts.info(name), transcripts.turns(name))
+        text = write(transcripts.info(name), transcripts.turns(name), transcripts.summaries(name))
     if output is None:
         click.echo(clean(text), nl=False)
         return exits.OK
@@ -197,11 +201,18 @@ def _show_turn(turn: StoredTurn) -> None:
         )
     click.echo()
     click.echo(clean(turn.answer) or "(no answer)")
+    if turn.answer and turn.state in ("open", "interrupted"):
+        click.echo(paint("(the answer was interrupted)", "dim", sys.stdout))
     citations = [event for event in turn.events if isinstance(event, Citation)]
     if citations:
         click.echo()
         for line in citation_lines(citations):
             click.echo(line)
+
+
+def _show_summary(summary: Summary) -> None:
+    told = "(of all up to here, the model is now told this:)"
+    click.echo(f"\n{paint(told, 'dim', sys.stdout)}\n{clean(summary.text)}")
 
 
 def _when(moment: float) -> str:

@@ -80,14 +80,23 @@ def short_path(source: str) -> str:
 
 def summary(done: Done, usage: Usage) -> str:
     """The one line that says how an answer came about."""
-    parts = [done.outcome, done.mode, done.model, duration(done.seconds)]
+    asked = done.route.partition(":")[0]
+    mode = f"{asked} → {done.mode}" if asked else done.mode
+    return " · ".join([done.outcome, mode, done.model, *spent(done, usage)])
+
+
+def spent(done: Done, usage: Usage) -> list[str]:
+    """What an answer took: seconds, tokens where it took any, money."""
+    parts = [duration(done.seconds)]
     if usage.input_tokens or usage.output_tokens:
         tokens = f"{usage.input_tokens:,} + {usage.output_tokens:,} tokens"
         if usage.cached_tokens:
             tokens += f" ({usage.cached_tokens:,} cached)"
         parts.append(tokens)
     parts.append(money(usage.cost))
-    return " · ".join(parts)
+    if usage.saved is not None and usage.saved > 0:
+        parts.append(f"{money(usage.saved)} saved")
+    return parts
 
 
 def money(cost: float | None) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from agent.messages import Delta, Message, ToolSpec
+    from agent.messages import Delta, Message, Price, ToolSpec
 
 
 class ChatModel(Protocol):
@@ -27,11 +27,18 @@ class ChatModel(Protocol):
     def can_call_tools(self) -> bool:
         """Whether `tools` may be passed to `stream`."""
 
+    @property
+    def price(self) -> Price | None:
+        """What its tokens cost; None where nobody knows."""
+
     async def warm(self) -> None:
         """Load what the first call would wait for (imports, weights). Safe to call twice."""
 
     def count(self, text: str) -> int:
-        """The tokens of a text, by the model's own tokenizer where there is one."""
+        """The tokens of a text, by the model's own tokenizer where there is one.
+
+        0 for a model that reads without tokens: no budget of them concerns it.
+        """
 
     def stream(
         self,
@@ -50,3 +57,21 @@ class ChatModel(Protocol):
 
     async def aclose(self) -> None:
         """Let go of connections and memory."""
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A model that does slow work on a prompt ahead of its answer, once for many questions.
+
+    Optional: embedded and local models do it for a `Message.prefix`, and keep what came of it.
+    """
+
+    def prepare(self, messages: Sequence[Message]) -> AsyncGenerator[str, None]:
+        """Do that work for these messages; gives a line for a person at each stage or few seconds.
+
+        Gives nothing where all is done already. `stream` does the work itself where this was not
+        called; leaving the generator, or cancelling its task, stops the work at once.
+
+        Raises:
+            ModelError: One of its kinds, as `stream` would raise it.
+        """

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, ref
 
 from agent.messages import ModelUsage
+from agent.models import prices
 from agent.models.provider_errors import (
     Call,
     Trouble,
@@ -30,18 +31,16 @@ from agent.models.provider_errors import (
     understand,
 )
 from agent.models.retry import Retries
-from agent.models.wire import Assembly, to_wire, tools_to_wire
+from agent.models.wire import Assembly, keeping, to_wire, tools_to_wire
 
 if TYPE_CHECKING:
-    from agent.messages import Delta, Message, ToolSpec
+    from agent.messages import Delta, Message, Price, ToolSpec
 
 _LOCAL_BASES = {
     "lm_studio": ("LM_STUDIO_API_BASE", "http://localhost:1234/v1"),
     "hosted_vllm": ("HOSTED_VLLM_API_BASE", "http://localhost:8000/v1"),
 }
 """Where servers of one's own listen. litellm without an address sends these to api.openai.com."""
-_FREE = ("ollama", "ollama_chat", "lm_studio", "llamafile")
-"""Providers that run on the user's own machine."""
 
 _PATIENCE = 5.0
 """Seconds by which litellm's own time-out is longer than ours, so that ours acts first."""
@@ -145,15 +144,9 @@ def _pooled(*, asynchronous: bool) -> list[tuple[str, Any]]:
     ]
 
 
-def facts(name: str) -> dict[str, Any]:
+def facts(name: str) -> prices.Listed:
     """What litellm's bundled price list says of a model; empty where it is not listed."""
-    prices: dict[str, dict[str, Any]] = load().model_cost
-    provider, slash, rest = name.partition("/")
-    if found := prices.get(name):
-        return found
-    found = prices.get(rest, {}) if slash else {}
-    # `someone/gpt-4o` is not OpenAI's model at OpenAI's price.
-    return found if str(found.get("litellm_provider", "")).startswith(provider) else {}
+    return prices.find(load().model_cost, name)
 
 
 def missing_keys(name: str) -> tuple[str, ...]:
@@ -248,6 +241,11 @@ class Gateway:
         known = facts(self.name)
         return bool(known.get("supports_function_calling")) if known else True
 
+    @property
+    def price(self) -> Price | None:
+        """From litellm's bundled list; models on the user's own machine are free."""
+        return prices.per_token(self.name, {} if prices.free(self.name) else facts(self.name))
+
     async def warm(self) -> None:
         """Import litellm in a thread, so that retrieval runs meanwhile."""
         await asyncio.to_thread(self.count, "warm")
@@ -281,7 +279,7 @@ class Gateway:
         hold(self)
         request = {
             **target,
-            "messages": to_wire(messages),
+            "messages": to_wire(messages, keeping(call.provider, self.name, self._api_base)),
             "stream": True,
             "stream_options": {"include_usage": True},
             "timeout": self._timeout + _PATIENCE,
@@ -343,11 +341,14 @@ class Gateway:
     def _usage(self, answer: Assembly) -> ModelUsage:
         used = answer.usage
         details = getattr(used, "prompt_tokens_details", None)
+        read = getattr(details, "cached_tokens", None) or 0
+        written = getattr(used, "cache_creation_input_tokens", None) or 0
         return ModelUsage(
             input_tokens=getattr(used, "prompt_tokens", None) or 0,
             output_tokens=getattr(used, "completion_tokens", None) or 0,
-            cached_tokens=getattr(details, "cached_tokens", None) or 0,
+            cached_tokens=read,
             cost=price(self.name, used),
+            saved=prices.saved(self.price, read, written) if read or written else 0.0,
             finish="tools"
             if answer.has_calls
             else ("length" if answer.finish == "length" else "stop"),
@@ -361,7 +362,7 @@ class Gateway:
 
 def price(name: str, usage: Any) -> float | None:
     """US dollars for a usage, by litellm's bundled list; None where the price is unknown."""
-    if name.partition("/")[0] in _FREE:
+    if prices.free(name):
         return 0.0
     if usage is None or not facts(name):
         return None

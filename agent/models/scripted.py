@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.errors import BadModelOutput, ModelError
-from agent.messages import ModelUsage, TextDelta, ThoughtDelta
+from agent.messages import FREE, ModelUsage, TextDelta, ThoughtDelta
 from agent.models.script_file import ScriptedReply, read_script
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Scripted:
     """A chat model that plays replies in order; see `ChatModel` for the contract."""
 
     can_call_tools = True
+    price = FREE
 
     def __init__(
         self,
@@ -141,7 +142,7 @@ class Scripted:
         self, messages: Sequence[Message], reply: ScriptedReply, said: str, cut: bool
     ) -> ModelUsage:
         return ModelUsage(
-            input_tokens=sum(self.count(message.content) for message in messages),
+            input_tokens=sum(self.count(message.whole) for message in messages),
             output_tokens=self.count(reply.thoughts) + self.count(said),
             finish="length" if cut else "tools" if reply.tool_requests else "stop",
         )

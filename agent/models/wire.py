@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from agent.messages import TextDelta, ThoughtDelta, ToolRequest
 
@@ -25,18 +25,70 @@ may write it again; it calls no tool.
 """
 
 
-def to_wire(messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """Messages as a chat completion takes them."""
-    return [_message(message) for message in messages]
+Keeping = Literal["none", "part", "message"]
+"""How a provider is told to keep what it has read up to the end of a `Message.prefix`.
+
+`none`: it is not, and may do so unasked, as OpenAI and most servers of one's own do. `part`: the
+prefix is a part of its message, and marked (Anthropic's `cache_control`). `message`: it is a
+message, marked like the system's, for those who keep whole messages only (Gemini, by way of
+litellm).
+"""
+
+_MARK = {"type": "ephemeral"}
+_MARK_OF_MESSAGES = {"type": "ephemeral", "ttl": "300s"}
+"""Gemini charges for what it keeps by the hour; five minutes is what Anthropic's mark means."""
+
+
+def keeping(provider: str, name: str, api_base: str | None) -> Keeping:
+    """How to mark what a provider shall keep.
+
+    Args:
+        provider: As litellm calls it.
+        name: Of the model.
+        api_base: The address of a server of one's own; None for the provider's.
+    """
+    if provider == "anthropic":
+        return "part"
+    if api_base:
+        return "none"
+    if "claude" in name and provider in ("bedrock", "vertex_ai", "openrouter"):
+        return "part"
+    if provider == "gemini" or (provider == "vertex_ai" and "gemini" in name):
+        return "message"
+    return "none"
+
+
+def to_wire(messages: Sequence[Message], keep: Keeping = "none") -> list[dict[str, Any]]:
+    """Messages as a chat completion takes them; `keep` says how a prefix is marked."""
+    if keep == "none" or not any(message.prefix for message in messages):
+        return [_message(message) for message in messages]
+    wire: list[dict[str, Any]] = []
+    for message in messages:
+        if keep == "part" and message.prefix:
+            parts = [_text(message.prefix, _MARK), _text(message.content)]
+            wire.append({**_message(message), "content": parts})
+        elif keep == "message" and (message.prefix or message.role == "system"):
+            text = message.prefix or message.content
+            wire.append({"role": message.role, "content": [_text(text, _MARK_OF_MESSAGES)]})
+            if message.prefix:
+                wire.append({**_message(message), "content": message.content})
+        else:
+            wire.append(_message(message))
+    return wire
+
+
+def _text(text: str, mark: dict[str, str] | None = None) -> dict[str, Any]:
+    part: dict[str, Any] = {"type": "text", "text": text}
+    return {**part, "cache_control": mark} if mark else part
 
 
 def _message(message: Message) -> dict[str, Any]:
-    wire: dict[str, Any] = {"role": message.role, "content": message.content}
+    wire: dict[str, Any] = {"role": message.role, "content": message.whole}
     if message.role == "tool":
         wire["tool_call_id"] = message.tool_id
     if message.tool_requests:
         # Several providers refuse an empty text beside calls, and take none.
-        wire["content"] = message.content or None
+        wire["content"] = message.whole or None
         wire["tool_calls"] = [
             {
                 "id": request.id,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from agent.budget import Budget
 
 if TYPE_CHECKING:
     from agent.events import Event
@@ -29,6 +31,10 @@ class Turn:
     """How many passages to retrieve."""
     max_tokens: int | None = None
     """The longest answer that is asked of the model, in its tokens."""
+    budget: Budget = field(default_factory=Budget)
+    """What the ask may use. `model` keeps to it of itself; other work is awaited `within` it."""
+    quoter: ChatModel | None = None
+    """Quotes what was found where `model` had no chance to say anything; under no budget."""
 
 
 class Mode(Protocol):

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from agent.modes.base import Turn
     from knowledge.types import Passage
 
-_ANSWER = 1024
+ANSWER = 1024
 """Tokens kept free for the answer where the turn sets no limit, at most a quarter of the window."""
-_HISTORY = 4000
+HISTORY = 4000
 """Tokens of history at most; within a known window, at most a quarter of what is free."""
 _SHORT = 12
 """Words up to which a question may be a follow-up."""
@@ -91,10 +91,10 @@ def ask(turn: Turn, query: str, passages: Sequence[Passage]) -> Prompt:
 
     room = None
     if window is not None:
-        room = window - (turn.max_tokens or min(_ANSWER, window // 4))
+        room = window - (turn.max_tokens or min(ANSWER, window // 4))
         room -= count(system) + count(user(""))
-    limit = _HISTORY if room is None else min(_HISTORY, room // 4)
-    history = _latest(turn.history, limit, count)
+    limit = HISTORY if room is None else min(HISTORY, room // 4)
+    history = latest(turn.history, limit, count)
     if room is not None:
         room -= sum(count(message.content) for message in history)
     packed = pack(passages, budget=room, count=count)
@@ -108,7 +108,7 @@ def ask(turn: Turn, query: str, passages: Sequence[Passage]) -> Prompt:
     return Prompt((Message("system", system), *history, last), packed.passages, packed.dropped)
 
 
-def _latest(
+def latest(
     history: Sequence[Message], limit: int, count: Callable[[str], int]
 ) -> tuple[Message, ...]:
     """The latest messages within a limit of tokens, beginning with one of the user's.

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from agent.errors import RateLimited, SessionNotFound
+from agent.budget import Limits
+from agent.errors import BudgetSpent, RateLimited, SessionNotFound
 from agent.events import Done, Event, Failed, Status, Token
 from agent.messages import Message
+from agent.models.metered import Metered
 from agent.modes.base import Mode, Turn
 from agent.modes.naive import Naive
 from agent.session import Session
@@ -158,6 +160,58 @@ async def test_cancelling_closes_the_mode_and_records_what_there_was(store: Tran
     (turn,) = store.turns(talk.id)
     assert (turn.state, turn.answer) == ("interrupted", "It is")
     assert talk.history == ()
+
+
+async def test_stopping_where_nothing_is_asked_changes_nothing() -> None:
+    talk = session(ScriptedMode(*ANSWER))
+    talk.stop()
+    assert isinstance((await ask(talk))[-1], Done)
+    talk.stop()
+    assert isinstance((await ask(talk))[-1], Done)
+
+
+async def test_each_ask_has_a_budget_of_its_own_and_a_model_that_keeps_to_it() -> None:
+    mode = ScriptedMode(*ANSWER)
+    quoter = EchoModel()
+    talk = session(mode, limits=Limits(steps=2), quoter=quoter)
+    await ask(talk)
+    await ask(talk)
+    one, two = mode.turns
+    assert one.budget is not two.budget
+    assert one.budget.limits == Limits(steps=2)
+    assert isinstance(one.model, Metered)
+    assert one.model.inner is talk.model
+    assert one.quoter is quoter
+
+
+async def test_a_stopped_ask_is_kept_as_done_and_its_answer_becomes_history(
+    store: Transcripts,
+) -> None:
+    class Stoppable(Hanging):
+        async def answer(self, turn: Turn) -> AsyncGenerator[Event, None]:
+            yield Token("It is")
+            try:
+                await turn.budget.within(asyncio.Event().wait)
+            except BudgetSpent as end:
+                yield Done("It is", "partial", self.name, "echo", note=str(end))
+
+    talk = session(Stoppable(), store)
+    got: list[Event] = []
+    async for event in talk.ask("Is it so?"):
+        got.append(event)
+        talk.stop("Enough.")
+    assert isinstance(got[-1], Done)
+    assert (got[-1].outcome, got[-1].note) == ("partial", "Enough.")
+    assert talk.id is not None
+    assert [turn.state for turn in store.turns(talk.id)] == ["done"]
+    assert talk.history == (Message("user", "Is it so?"), Message("assistant", "It is"))
+
+
+async def test_a_turn_that_said_nothing_is_no_history(store: Transcripts) -> None:
+    talk = session(ScriptedMode(Done("", "ungrounded", "scripted", "echo")), store)
+    await ask(talk)
+    assert talk.history == ()
+    assert session(ScriptedMode(), store, resume=talk.id).history == ()
 
 
 class Blocked:

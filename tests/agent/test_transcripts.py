@@ -6,6 +6,7 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ import pytest
 from agent.errors import SessionNotFound, TranscriptError
 from agent.events import Citation, Done, Event, Failed, Revision, Status, Token
 from agent.messages import Message
+from agent.summaries import Summary
 from agent.transcript_export import to_json_text, to_markdown
-from agent.transcripts import Transcripts
+from agent.transcripts import Transcripts, messages_of
 
 CITATION = Citation(
     1, "moon.txt", "Moon", "line 1", "It has no air.", 0, 14, True, False, "d", ("air",)
@@ -72,7 +74,7 @@ def test_a_session_is_named_short_and_titled_by_its_first_question(store: Transc
     assert info.turns == 2
 
 
-def test_the_history_is_the_finished_turns_in_plain_words(store: Transcripts) -> None:
+def test_how_a_turn_ended_and_what_there_was_of_its_answer_is_kept(store: Transcripts) -> None:
     session = store.create()
     tell(store, session, "One?", Token("Plain."), Revision("Plain.", "Arr!"), finished("Arr!"))
     turn = store.begin(session, "Two?")
@@ -80,9 +82,58 @@ def test_the_history_is_the_finished_turns_in_plain_words(store: Transcripts) ->
     turn = store.begin(session, "Three?")
     store.append(session, turn, [Token("Th")], state="interrupted")
     store.begin(session, "Four?")
-    assert store.history(session) == (Message("user", "One?"), Message("assistant", "Plain."))
-    assert [t.state for t in store.turns(session)] == ["done", "failed", "interrupted", "open"]
-    assert [t.answer for t in store.turns(session)] == ["Arr!", "", "Th", ""]
+    turns = store.turns(session)
+    assert [t.state for t in turns] == ["done", "failed", "interrupted", "open"]
+    assert [t.answer for t in turns] == ["Arr!", "", "Th", ""]
+    assert messages_of("One?", turns[0].events) == (
+        Message("user", "One?"),
+        Message("assistant", "Plain."),
+    )
+
+
+def test_summaries_are_kept_beside_the_turns_that_they_cover(store: Transcripts) -> None:
+    session = store.create()
+    for n in range(1, 6):
+        tell(store, session, f"Question {n}?", finished(f"Answer {n}."))
+    assert store.summaries(session) == []
+    early, late = Summary(2, "Two of them.", "m", 1.0), Summary(4, "Four \ud800.", "m", 2.0)
+    store.summarise(session, early)
+    store.summarise(session, late)
+    assert store.summaries(session) == [early, Summary(4, "Four ?.", "m", 2.0)]
+    assert len(store.turns(session)) == 5
+    assert [hit.turn for hit in store.search("question 1")] == [1]
+    again = Summary(4, "Better.", "m", 3.0)
+    store.summarise(session, again)
+    assert store.summaries(session) == [early, again]
+    assert store.summaries(store.fork(session)) == [early, again]
+    assert store.summaries(store.fork(session, 3)) == [early]
+    assert store.summaries(store.fork(session, 1)) == []
+    assert "> Better." in to_markdown(
+        store.info(session), store.turns(session), store.summaries(session)
+    )
+    told = json.loads(to_json_text(store.info(session), [], [early]))["summaries"]
+    assert told == [{"upto": 2, "text": "Two of them.", "model": "m", "made": 1.0}]
+    store.delete(session)
+    assert store.summaries(session) == []
+    with pytest.raises(SessionNotFound):
+        store.summarise(session, early)
+
+
+def test_a_store_of_the_first_version_gains_the_table_of_summaries(path: Path) -> None:
+    store = Transcripts(path)
+    session = store.create()
+    tell(store, session, "One?", finished("Yes."))
+    store.close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("DROP TABLE summaries")
+        db.execute("PRAGMA user_version = 1")
+        db.commit()
+    for _ in range(2):
+        store = Transcripts(path)
+        assert [turn.answer for turn in store.turns(session)] == ["Yes."]
+        store.summarise(session, Summary(1, "All of it."))
+        assert [s.text for s in store.summaries(session)] == ["All of it."]
+        store.close()
 
 
 def test_the_last_session_is_the_one_last_written_to(store: Transcripts) -> None:

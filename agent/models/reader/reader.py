@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SHORTLIST = 24
 """Sentences that are embedded for a question: it bounds the time, and the 25th hardly ever wins."""
-_READ = 1000
+READ = 1000
 """Characters of a sentence that are embedded; an embedder of 256 word pieces reads no more."""
 _UNMARKED = ("whether", "summary", "keywords")
 """Kinds of question that no few words answer."""
@@ -139,7 +139,7 @@ class Reader:
         """Cosines of the question with each sentence, with it and the one before, its passage."""
         import numpy as np
 
-        texts = [question, *(u.flat[:_READ] for u in listed)]
+        texts = [question, *(u.flat[:READ] for u in listed)]
         unknown = [n for n in {u.n for u in listed} if passages[n - 1].dense is None]
         vectors = self._embed([*texts, *(passages[n - 1].text for n in unknown)])
         if vectors is None:

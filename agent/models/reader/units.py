@@ -23,6 +23,7 @@ _POINTING_WORDS = """
 he she it they this these that those his her its their such both
 """
 _POINTING = frozenset(_POINTING_WORDS.split())
+_WORDS = re.compile(r"[^\W_]")
 _LONGEST = 700
 """Characters of a quote: longer than that, an announced list or code block is cut at a line."""
 
@@ -69,13 +70,27 @@ def units(passages: Sequence[Passage]) -> list[Unit]:
     return found
 
 
+def quotable(text: str) -> list[str]:
+    """What `units` would quote of a passage, each on one line, without taking it apart in words."""
+    spans = sentences(text)
+    found: list[str] = []
+    taken = 0
+    for i, span in enumerate(spans):
+        said = text[span.start : span.end]
+        if span.start < taken or not _WORDS.search(said) or _asks(said) or _is_heading(text, span):
+            continue
+        taken = _announced(text, spans, i)
+        found.append(" ".join(text[span.start : taken].split()))
+    return found
+
+
 def _of_passage(n: int, passage: Passage) -> list[Unit]:
     text = passage.text
     spans = sentences(text)
     flags = [_is_heading(text, s) for s in spans]
     words = [tokens(text[s.start : s.end]) for s in spans]
-    asks = [text[s.start : s.end].rstrip("*_\"”' ").endswith("?") for s in spans]
-    over = tokens(f"{passage.title} {_words_of(passage.place)}")
+    asks = [_asks(text[s.start : s.end]) for s in spans]
+    over = tokens(f"{passage.title} {words_of(passage.place)}")
     heading: tuple[Token, ...] = ()
     found: list[Unit] = []
     taken = 0
@@ -106,12 +121,16 @@ def _of_passage(n: int, passage: Passage) -> list[Unit]:
     return found
 
 
+def _asks(sentence: str) -> bool:
+    return sentence.rstrip("*_\"”' ").endswith("?")
+
+
 def _is_heading(text: str, span: Span) -> bool:
     line = text.rfind("\n", 0, span.start) + 1
     return re.fullmatch(r"[^\S\n]*#{1,6}[^\S\n]*", text[line : span.start]) is not None
 
 
-def _words_of(place: str) -> str:
+def words_of(place: str) -> str:
     """The headings of a place, without its page and line numbers."""
     return re.sub(r"\b(?:pp?\.|lines?) \d+(?:-\d+)?", "", place)
 

@@ -144,8 +144,8 @@ def test_json_is_one_object_with_the_agreed_keys(capsys: pytest.CaptureFixture[s
         printer.show(event)
     data = _json(capsys)
     assert list(data) == [
-        "answer", "outcome", "mode", "model", "persona", "citations", "usage", "cost", "seconds",
-        "session",
+        "answer", "outcome", "mode", "route", "model", "persona", "citations", "usage", "cost",
+        "saved", "seconds", "session",
     ]  # fmt: skip
     assert data["usage"] == {"input_tokens": 110, "output_tokens": 10, "cached_tokens": 50}
     assert data["cost"] == pytest.approx(0.03)
@@ -186,6 +186,40 @@ def test_a_failure_in_json_is_an_error_object(capsys: pytest.CaptureFixture[str]
         "error": {"message": "No key.", "hint": "export OPENAI_API_KEY=…", "kind": "MissingKey"}
     }
     assert printer.code == 1
+
+
+ROUTED = Done(
+    "x", "grounded", "cag", "m", route="auto: the library is 81 tokens: and cached", seconds=1.0
+)
+
+
+def test_what_a_cache_saved_and_which_mode_was_chosen_stand_in_the_summary(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    printer = TextPrinter(Console())
+    printer.show(Status("cag: the library is 81 tokens: and cached", "route"))
+    printer.show(Usage(8100, 200, 8000, 0.0008, 0.0072))
+    printer.show(Usage(10, 5, 0, 0.0001, -0.0002))
+    printer.show(ROUTED)
+    assert capsys.readouterr().err == (
+        "cag: the library is 81 tokens: and cached\n"
+        "grounded · auto → cag · m · 1.0 s · 8,110 + 205 tokens (8,000 cached) · $0.0009 · "
+        "$0.0070 saved\n"
+    )
+
+
+def test_json_tells_the_route_and_what_was_saved(capsys: pytest.CaptureFixture[str]) -> None:
+    printer = JsonPrinter(Console())
+    printer.show(Usage(8100, 200, 8000, 0.0008, 0.0072))
+    printer.show(ROUTED)
+    data = _json(capsys)
+    assert data["route"] == {"asked": "auto", "why": "the library is 81 tokens: and cached"}
+    assert (data["mode"], data["saved"]) == ("cag", 0.0072)
+    printer = JsonPrinter(Console())
+    printer.show(Usage(1, 1, 0, None, None))
+    printer.show(replace(ROUTED, route=""))
+    data = _json(capsys)
+    assert (data["route"], data["saved"]) == (None, None)
 
 
 def test_an_interrupted_ask_in_json_holds_what_there_is(

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -33,6 +36,7 @@ def env(tmp_path: Path) -> dict[str, str]:
         **env,
         "AGENT_HOME": str(home),
         "AGENT_EMBEDDER": "none",
+        "AGENT_MODE": "naive",
         "PYTHONPATH": str(Path(__file__).parents[3]),
     }
 
@@ -63,30 +67,34 @@ def endless(tmp_path: Path) -> str:
 def interrupt_after_output(process: subprocess.Popen[str], wanted: str) -> tuple[str, str]:
     """Press Ctrl-C once something has been read that holds `wanted`; all that was printed."""
     assert process.stdout is not None
-    seen = ""
-    for piece in _pieces(process.stdout.fileno()):
-        seen += piece
-        if wanted in seen:
-            break
+    seen = _read_until(process.stdout.fileno(), wanted)
     process.send_signal(signal.SIGINT)
     rest, err = process.communicate(timeout=60)
     return seen + rest, err
 
 
-def _pieces(descriptor: int) -> Iterator[str]:
-    while piece := os.read(descriptor, 4096):
-        yield piece.decode()
+def _read_until(descriptor: int, wanted: str) -> str:
+    seen = ""
+    while wanted not in seen and (piece := os.read(descriptor, 4096)):
+        seen += piece.decode()
+    return seen
 
 
-def start(env: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*COMMAND, *arguments],
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@contextmanager
+def started(env: dict[str, str], *command: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that is gone at the end, whatever becomes of the test."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, env=env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def start(env: dict[str, str], *arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    return started(env, *COMMAND, *arguments)
 
 
 def test_from_a_file_to_a_verified_answer_and_an_honest_abstention(
@@ -101,27 +109,172 @@ def test_from_a_file_to_a_verified_answer_and_an_honest_abstention(
     assert "1902" in run(env, "ask", stdin="When was the lamp of the lighthouse lit?").stdout
 
 
-def test_ctrl_c_prints_what_there_is_and_exits_130(
-    env: dict[str, str], library: Path, endless: str
+@pytest.fixture
+def cites(tmp_path: Path) -> str:
+    """A model that cites its passage, and then talks until it is stopped."""
+    file = tmp_path / "cites.json"
+    text = "It was lit in 1902 by Ada Brown [1]. again and"
+    file.write_text(json.dumps([{"text": text, "endless": True, "delay": 0.005}]))
+    return f"scripted:{file}"
+
+
+def test_ctrl_c_checks_and_prints_what_there_is_and_exits_130(
+    env: dict[str, str], library: Path, cites: str
 ) -> None:
-    with start(env, "ask", "--model", endless, "Who lit the lamp?") as process:
+    with start(env, "ask", "--model", cites, "Who lit the lamp?") as process:
         out, err = interrupt_after_output(process, "again and")
     assert process.returncode == 130
-    assert out.startswith("again and")
-    assert out.endswith("\n")
+    assert out.startswith("It was lit in 1902 by Ada Brown [1].")
+    assert "\n\n[1] " in out
+    assert "The lamp of the lighthouse was lit in 1902" in out
+    assert "You stopped it." in err
+    assert "partial · naive" in err
     assert "Traceback" not in err
 
 
-def test_ctrl_c_ends_json_lines_with_one_failed(
+def test_ctrl_c_ends_json_with_one_object(
+    env: dict[str, str], library: Path, cites: str, tmp_path: Path
+) -> None:
+    watched = tmp_path / "home" / "data" / "transcripts.db"
+    with start(env, "ask", "--json", "--model", cites, "Who lit the lamp?") as process:
+        wait_for_tokens(watched)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    data = json.loads(out)
+    assert process.returncode == 130
+    assert data["outcome"] == "partial"
+    assert data["note"].startswith("You stopped it.")
+    assert data["citations"][0]["verified"] is True
+    assert "Traceback" not in err
+
+
+def test_ctrl_c_ends_json_lines_with_one_done(
     env: dict[str, str], library: Path, endless: str
 ) -> None:
     with start(env, "ask", "--jsonl", "--model", endless, "Who lit the lamp?") as process:
         out, err = interrupt_after_output(process, '"token"')
-    kinds = [json.loads(line)["kind"] for line in out.splitlines()]
+    events = [json.loads(line) for line in out.splitlines()]
+    kinds = [event["kind"] for event in events]
     assert process.returncode == 130
-    assert kinds[-1] == "failed"
+    assert kinds[-1] == "done"
     assert sum(kind in ("done", "failed") for kind in kinds) == 1
+    assert events[-1]["outcome"] == "ungrounded"
+    assert events[-1]["note"].startswith("You stopped it.")
     assert "Traceback" not in err
+
+
+_HANGS = """
+import asyncio, json, os, signal, sys, threading
+from pathlib import Path
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from agent.cli.asking import answer
+from agent.cli.printer import JsonLinesPrinter, JsonPrinter, TextPrinter
+from agent.cli.terminal import Console
+from agent.modes.naive import Naive
+from agent.session import Session
+from tests.fakes import EchoModel, MemoryLibrary
+
+where, printer = sys.argv[1:]
+hangs = threading.Event()
+
+
+def hang():
+    os.write(2, b"hangs ")
+    hangs.wait()
+
+
+class Library(MemoryLibrary):
+    async def search(self, query, **rest):
+        if where == "search":
+            await asyncio.to_thread(hang)
+        return await super().search(query, **rest)
+
+    async def stale(self, source):
+        if where == "check":
+            await asyncio.to_thread(hang)
+        return False
+
+
+library = Library({"moon.txt": "The Moon has no air."})
+session = Session(modes={"naive": Naive()}, model=EchoModel(), library=library)
+made = {"json": JsonPrinter, "lines": lambda console: JsonLinesPrinter(), "text": TextPrinter}
+sys.exit(answer(session, made[printer](Console()), "Has the Moon air?"))
+"""
+
+
+@contextmanager
+def hanging(env: dict[str, str], where: str, printer: str) -> Iterator[subprocess.Popen[str]]:
+    """An ask that has come to where it waits for a thread that nothing can end."""
+    with started(env, sys.executable, "-c", _HANGS, where, printer) as process:
+        assert process.stderr is not None
+        _read_until(process.stderr.fileno(), "hangs ")
+        yield process
+
+
+@pytest.mark.parametrize("printer", ["text", "json", "lines"])
+def test_ctrl_c_does_not_wait_for_a_thread_that_hangs(env: dict[str, str], printer: str) -> None:
+    with hanging(env, "search", printer) as process:
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Nothing was answered until then." in (err if printer == "text" else out)
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("printer", ["text", "json", "lines"])
+def test_a_second_ctrl_c_leaves_at_once(env: dict[str, str], printer: str) -> None:
+    with hanging(env, "check", printer) as process:
+        # The first lets the check of the citations go on, and that hangs here.
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "The Moon has no air" in out.replace('"}\n{"kind": "token", "text": "', "")
+    assert "Traceback" not in err
+    if printer == "json":
+        assert json.loads(out)["error"]["kind"] == "Interrupted"
+    if printer == "lines":
+        assert json.loads(out.splitlines()[-1])["kind"] == "failed"
+
+
+def wait_for_tokens(store: Path) -> None:
+    """Wait until some of an answer is in the store."""
+    for _ in range(600):
+        if store.exists():
+            with closing(sqlite3.connect(store)) as db, suppress(sqlite3.OperationalError):
+                found = db.execute("SELECT 1 FROM events WHERE event LIKE '%1902%again%'")
+                if found.fetchone():
+                    return
+        threading.Event().wait(0.1)
+    raise AssertionError("no answer was begun")
+
+
+def test_after_kill_9_in_mid_answer_the_session_opens_with_all_finished_turns(
+    env: dict[str, str], library: Path, cites: str, tmp_path: Path
+) -> None:
+    first = run(env, "ask", "--json", "When was the lamp of the lighthouse lit?")
+    session = json.loads(first.stdout)["session"]
+    watched = tmp_path / "home" / "data" / "transcripts.db"
+    with start(env, "ask", "-c", "--model", cites, "And who lit it?") as process:
+        wait_for_tokens(watched)
+        process.kill()
+        process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+
+    shown = run(env, "sessions", "show", session)
+    assert shown.returncode == 0
+    assert "> When was the lamp of the lighthouse lit?\n\n" in shown.stdout
+    assert "> And who lit it?\n\nIt was lit in 1902 by Ada Brown [1]. again" in shown.stdout
+    assert "(the answer was interrupted)" in shown.stdout
+
+    again = run(env, "ask", "-c", "--json", "By whom was the lamp lit?")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["session"] == session
+    export = json.loads(run(env, "sessions", "export", session, "--format", "json").stdout)
+    assert [turn["state"] for turn in export["turns"]] == ["done", "open", "done"]
 
 
 def test_a_reader_that_leaves_early_is_no_error(
