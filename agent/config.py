@@ -37,8 +37,8 @@ class Config:
     """What the user has chosen. Each field but `origins` is a setting of that name."""
 
     model: str = "embedded"
-    """Who answers: `embedded` (offline, extractive), or any litellm name."""
-    mode: str = "naive"
+    """Who answers: `embedded` (offline, extractive), any litellm name, or `local:PATH` to weights."""
+    mode: str = "auto"
     """How an answer is found, where `--mode` does not say."""
     library: str = "default"
     """Which library is asked: a name, or the path of a folder that has one of its own."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import os
 import uuid
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -190,14 +191,16 @@ class Library:
         return await self._write(lambda at: self._sync(at, None, (), progress))
 
     async def watch(self) -> AsyncGenerator[SyncReport, None]:
-        """Sync whenever something changes under what was added; gives what each sync did.
+        """Sync all, and then what was added whenever something changes under it.
 
-        Goes on until it is closed or cancelled.
+        Gives what each sync did, until it is closed or cancelled. Web pages are fetched by the
+        first only: nobody tells when they change.
         """
         roots = await self._read(lambda at: at.catalog.sources.paths("roots"))
         async with aclosing(changes(roots)) as noticed:
-            async for _ in noticed:
-                yield await self.sync()
+            async for paths in noticed:
+                scope = [root for root in roots if root in paths or _holds(root, paths)]
+                yield await self._write(partial(self._sync, scope=scope, asked=(), progress=None))
 
     async def rebuild(self, *, progress: Callable[[Progress], None] | None = None) -> SyncReport:
         """Read, split and embed every source anew, with the embedder as it is now.
@@ -354,3 +357,8 @@ class Library:
             embedder=at.catalog.meta("embedder"),
             size_bytes=sum(f.stat().st_size for f in self.root.rglob("*") if f.is_file()),
         )
+
+
+def _holds(root: str, paths: Iterable[str]) -> bool:
+    """Whether any of the paths lies below a root."""
+    return any(under(path, [root]) for path in paths)

@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# No test is about speed: the machine may be busy with others.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 
 class NetworkDenied(RuntimeError):

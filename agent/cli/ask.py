@@ -26,7 +26,9 @@ _ALL = "all"
 @command(name="ask")
 @click.argument("question", nargs=-1, metavar="[QUESTION]")
 @click.option("--mode", type=click.Choice((*MODES, _ALL)), help="How the answer is found.")
-@click.option("--model", metavar="MODEL", help="Who answers: embedded, or any litellm name.")
+@click.option(
+    "--model", metavar="MODEL", help="Who answers: embedded, local:PATH, any litellm name."
+)
 @budgets.options
 @filters.options
 @click.option("-c", "--continue", "resume", is_flag=True, help="Continue the last session.")

@@ -113,7 +113,7 @@ class _Run:
         asked = messages(turn)
         first = ToolRequest("question", "search_library", {"query": self._ledger.question[:_QUERY]})
         loop = ToolLoop(turn.model, self._tools, self._drafts.review, max_tokens=turn.max_tokens)
-        warming = asyncio.gather(turn.model.warm(), loop.warm())
+        warming = asyncio.create_task(_warm(turn, loop))
         try:
             async with aclosing(self._tools.call(first, counted=False)) as events:
                 async for event in events:
@@ -155,6 +155,12 @@ class _Run:
         async with aclosing(rest) as events:
             async for event in events:
                 yield event
+
+
+async def _warm(turn: Turn, loop: ToolLoop) -> None:
+    """One after the other: imports hold each other up, and what two threads import may clash."""
+    await turn.model.warm()
+    await loop.warm()
 
 
 def messages(turn: Turn) -> list[Message]:

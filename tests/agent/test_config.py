@@ -26,7 +26,7 @@ def write(paths: Paths, text: str) -> None:
 
 def test_without_a_file_the_defaults_hold(paths: Paths) -> None:
     config = Config.load(paths, {})
-    assert (config.model, config.mode, config.passages) == ("embedded", "naive", 8)
+    assert (config.model, config.mode, config.passages) == ("embedded", "auto", 8)
     assert config.max_tokens is None
 
 
@@ -209,6 +209,5 @@ def test_a_wrong_address_is_not_repeated_since_it_may_hold_a_password(paths: Pat
 def test_nothing_is_offered_that_does_not_exist(paths: Paths) -> None:
     settings = {s.name: s for s in describe(Config.load(paths, {}))}
     assert "persona" not in settings
-    assert "local:" not in settings["model"].doc
     with pytest.raises(ConfigError):
         set_value(paths, "embedder_api_key_env", "0a9d-not-a-name")

@@ -271,7 +271,6 @@ async def test_two_calls_side_by_side_stay_under_one_limit() -> None:
     assert budget.tokens <= 200
 
 
-@settings(deadline=None)
 @given(
     calls=st.lists(
         st.tuples(st.integers(0, 120), st.none() | st.integers(1, 80), st.booleans()), max_size=8

@@ -198,6 +198,21 @@ async def test_a_watched_folder_is_synced_when_a_file_changes(
     await watching.aclose()
 
 
+async def test_a_change_under_a_watched_folder_has_no_web_page_fetched_again(
+    docs: Path, open_library: Open
+) -> None:
+    library = open_library(HashingEmbedder())
+    # Of a private address: each sync that looks at it names it as refused.
+    await library.add([str(docs), "http://127.0.0.1:9/page"])
+    watching = library.watch()
+    assert [problem.source for problem in (await anext(watching)).failed]
+    waiting = asyncio.ensure_future(anext(watching))
+    (docs / "foxes.md").write_text("# Otters\n\nThe otter swims in rivers.\n")
+    changed = await waiting
+    assert (changed.changed, changed.failed) == (1, ())
+    await watching.aclose()
+
+
 async def test_filters_narrow_what_is_found(docs: Path, open_library: Open) -> None:
     library = open_library(HashingEmbedder())
     await library.add([str(docs)])

@@ -128,7 +128,6 @@ WORDS = st.sampled_from([*MARKDOWN, *OTHERS, "é", "x" * 40, "\0\0", "a, b; c: "
 NAMES = st.sampled_from(["a.md", "a.txt", "a.html", "a.py", "a.js", "a.go", "a.rb", "a.json"])
 
 
-@settings(deadline=None)
 @given(
     st.one_of(st.text(max_size=300), st.lists(WORDS, max_size=60).map("".join)),
     NAMES,
@@ -146,7 +145,7 @@ def test_every_chunk_is_exact_within_the_limit_and_nothing_is_lost(
     assert chunks == split(document, count=estimate_tokens, limit=limit)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.lists(st.lists(WORDS, max_size=30).map("".join), min_size=1, max_size=4))
 def test_pages_and_word_files_are_split_exactly_too(parts: list[str]) -> None:
     clean = [part.replace("\0", "") for part in parts]

@@ -41,7 +41,7 @@ def test_the_answer_is_on_stdout_with_its_source_and_the_rest_on_stderr(
     assert "[1]" in answer
     assert sources.startswith("[1] Lighthouse — Lighthouse (")
     assert "“The lamp of the lighthouse was lit in 1902 by Ada Brown.”" in sources
-    assert ran.err.splitlines()[-1].startswith("grounded · naive · embedded · ")
+    assert ran.err.splitlines()[-1].startswith("grounded · auto → naive · embedded · ")
 
 
 def test_words_of_a_question_need_no_quotation_marks(agent: Agent, note: Path) -> None:
