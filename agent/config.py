@@ -37,7 +37,7 @@ class Config:
     """What the user has chosen. Each field but `origins` is a setting of that name."""
 
     model: str = "embedded"
-    """Who answers: `embedded` (offline, extractive), any litellm name, or `local:PATH` to weights."""
+    """Who answers: `embedded` (offline, extractive), any litellm name, or `local:PATH`."""
     mode: str = "auto"
     """How an answer is found, where `--mode` does not say."""
     library: str = "default"
