@@ -11,6 +11,7 @@ AgentError                   every error that a user may see; carries a hint: wh
 │   ├── ModelUnreachable     no connection, a time-out, or a server error after the retries
 │   └── BadModelOutput       the answer broke off or cannot be understood
 ├── BudgetSpent              the ask's budget is used up, or its user has stopped it
+├── McpFailed                an MCP server cannot be used, in `agent.mcp_client.shapes`
 ├── SessionNotFound          no such stored session
 └── TranscriptError          the transcript store cannot be opened or written
 """

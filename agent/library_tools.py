@@ -55,6 +55,7 @@ def library_tools(
 
 
 class _Search:
+    repeats = False
     spec = ToolSpec(
         "search_library",
         "Search the user's documents. Gives numbered passages. Search for one thing at a time, "
@@ -130,6 +131,7 @@ class _Search:
 
 
 class _Read:
+    repeats = False
     spec = ToolSpec(
         "read_document",
         "Read on in a document: around a passage, or from a place. Gives numbered passages.",
@@ -201,6 +203,7 @@ class _Read:
 
 
 class _List:
+    repeats = False
     spec = ToolSpec(
         "list_sources",
         "Name the documents of the user's library, with their titles and types.",

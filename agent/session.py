@@ -13,6 +13,7 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from agent.approvals import deny
 from agent.budget import Budget, Limits
 from agent.compaction import Memory
 from agent.errors import AgentError, SessionNotFound, TranscriptError, UsageError
@@ -23,6 +24,8 @@ from agent.transcripts import messages_of
 from knowledge.errors import KnowledgeError
 
 if TYPE_CHECKING:
+    from agent.approvals import Decide
+    from agent.connections import Connections
     from agent.messages import Message
     from agent.models.base import ChatModel
     from agent.modes.base import Mode
@@ -51,6 +54,7 @@ class Session:
         max_tokens: int | None = None,
         limits: Limits | None = None,
         quoter: ChatModel | None = None,
+        connections: Connections | None = None,
     ) -> None:
         """Compose a session; nothing is stored before the first ask.
 
@@ -65,6 +69,7 @@ class Session:
             max_tokens: The longest answer.
             limits: What each ask may use; None for no limits.
             quoter: Quotes what was found where an ask ended before its model spoke.
+            connections: The tools of others that its model may call.
 
         Raises:
             SessionNotFound: `resume` names none.
@@ -81,6 +86,7 @@ class Session:
         self._transcripts = transcripts
         self._limits = limits
         self._quoter = quoter
+        self._connections = connections
         self._budget: Budget | None = None
         """Of the ask that is running."""
         self._memory = Memory()
@@ -97,6 +103,14 @@ class Session:
         if self._budget is not None:
             self._budget.stop(reason)
 
+    async def aclose(self) -> None:
+        """Let go of the model's connections and of the servers; a later ask opens them again."""
+        try:
+            if self._connections is not None:
+                await self._connections.aclose()
+        finally:
+            await self.model.aclose()
+
     async def ask(
         self,
         question: str,
@@ -105,6 +119,7 @@ class Session:
         context: str = "",
         filters: Filters | None = None,
         remember: bool = True,
+        decide: Decide | None = None,
     ) -> AsyncGenerator[Event, None]:
         """Ask one question.
 
@@ -119,7 +134,10 @@ class Session:
             filters: Which sources may be searched.
             remember: Whether later asks of this object are told of this one. It is recorded
                 either way.
+            decide: Asks the user where a tool needs that; None asks nobody, and the answer is no.
         """
+        if self._connections is not None:
+            self._connections.ask_through(decide or deny)
         began = time.monotonic()
         chosen = self._modes.get(mode or self._mode)
         if chosen is None or not question.strip():
@@ -157,6 +175,7 @@ class Session:
                 max_tokens=self._max_tokens,
                 budget=budget,
                 quoter=self._quoter,
+                connections=self._connections,
             )
             async with aclosing(_expected(chosen, turn)) as events:
                 async for event in events:

@@ -61,6 +61,10 @@ class Tool(Protocol):
     def spec(self) -> ToolSpec:
         """As the model sees it."""
 
+    @property
+    def repeats(self) -> bool:
+        """Whether the same call may come to something else the next time."""
+
     def doing(self, arguments: dict[str, Any]) -> Status:
         """The step that a call is, for the user. The arguments fit the schema."""
 
@@ -186,7 +190,7 @@ class Toolbox:
             return ToolOutput(f"There is no tool {request.name!r}. Take one of: {known}.", ok=False)
         if wrong := _misfit(tool.spec.parameters, request.arguments):
             return ToolOutput(f"The arguments do not fit: {wrong}. Mend the call.", ok=False)
-        if first := self._first.get(key):
+        if (first := self._first.get(key)) and not tool.repeats:
             hidden = frozenset(first.found) - self.ledger.visible
             again = "This call was made before, and nothing has changed; its result is above."
             return ToolOutput(

@@ -15,6 +15,7 @@ from agent.errors import ConfigError, TranscriptError
 from agent.paths import Paths
 
 if TYPE_CHECKING:
+    from agent.connections import Connections
     from agent.models.base import ChatModel
     from agent.modes.base import Mode
     from agent.session import Session
@@ -42,6 +43,7 @@ class Parts:
         *,
         env: Mapping[str, str] | None = None,
         notify: Callable[[str], None] | None = None,
+        mcp_config: Path | None = None,
     ) -> None:
         """Take the settings; makes nothing yet.
 
@@ -51,7 +53,9 @@ class Parts:
             env: Where providers' keys are found; the process's environment if not given.
             notify: Told what a person should know while something slow is done (weights are
                 fetched), one line at a time.
+            mcp_config: A file of MCP servers, beside the user's and the project's.
         """
+        self._mcp_config = mcp_config
         self.paths = paths
         self.config = config
         self._env = os.environ if env is None else env
@@ -64,6 +68,7 @@ class Parts:
         *,
         env: Mapping[str, str] | None = None,
         notify: Callable[[str], None] | None = None,
+        mcp_config: Path | None = None,
     ) -> Parts:
         """The parts that the environment, the settings file and the command line name.
 
@@ -71,7 +76,8 @@ class Parts:
             ConfigError: A setting is wrong.
         """
         paths = Paths.from_env(env)
-        return cls(paths, Config.load(paths, env, overrides), env=env, notify=notify)
+        config = Config.load(paths, env, overrides)
+        return cls(paths, config, env=env, notify=notify, mcp_config=mcp_config)
 
     @property
     def library_root(self) -> Path:
@@ -290,7 +296,29 @@ class Parts:
                     seconds=self.config.max_seconds,
                 ),
                 quoter=self.quoter,
+                connections=self.connections(),
             )
+
+    def connections(self) -> Connections:
+        """The MCP servers that are configured, for one conversation. Starts none.
+
+        What is wrong in the user's own files, `notify` is told.
+
+        Raises:
+            ConfigError: The file named on the command line is wrong.
+        """
+        from agent import mcp_config
+        from agent.connections import Connections
+        from agent.mcp_built_in import built_in
+
+        loaded = mcp_config.load(
+            self.paths, folder=Path.cwd(), given=self._mcp_config, built_in=built_in()
+        )
+        for problem in loaded.problems:
+            self._notify(f"{problem} {problem.hint}".rstrip())
+        return Connections(
+            loaded.entries, state=self.paths.state, settings=self.paths.config_file.parent
+        )
 
     def modes(self) -> Mapping[str, Mode]:
         """The ways to answer, by name: those of `MODES`."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from agent.cli import budgets, filters, standard_input
+from agent.cli.approval import terminal
 from agent.cli.asking import answer
 from agent.cli.compare import CompareJson, CompareLines, CompareText
 from agent.cli.explain import explain
@@ -31,6 +33,12 @@ _ALL = "all"
 )
 @budgets.options
 @filters.options
+@click.option(
+    "--mcp-config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Offer the tools of these MCP servers, too.",
+)
 @click.option("-c", "--continue", "resume", is_flag=True, help="Continue the last session.")
 @click.option("--session", "session_id", metavar="ID", help="Continue this session.")
 @click.option("--explain-cost", is_flag=True, help="Show what each mode would cost; ask nothing.")
@@ -48,6 +56,7 @@ def ask(
     source: tuple[str, ...],
     type_: tuple[str, ...],
     since: str | None,
+    mcp_config: Path | None,
     resume: bool,
     session_id: str | None,
     explain_cost: bool,
@@ -83,6 +92,7 @@ def ask(
             "max_seconds": max_seconds,
         },
         notify=console.note,
+        mcp_config=mcp_config,
     )
     with parts.open_session(resume=session_id, last=resume) as session:
         if explain_cost:
@@ -92,7 +102,13 @@ def ask(
         if isinstance(printer, JsonPrinter):
             printer.mode = parts.config.mode
         return answer(
-            session, printer, text, context=context, filters=wanted, modes=compared or (mode,)
+            session,
+            printer,
+            text,
+            context=context,
+            filters=wanted,
+            modes=compared or (mode,),
+            decide=terminal(console),
         )
 
 

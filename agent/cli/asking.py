@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from agent.cli import exits
 
 if TYPE_CHECKING:
+    from agent.approvals import Decide
     from agent.cli.printer import Printer
     from agent.session import Session
     from knowledge.library import Filters
@@ -34,6 +35,7 @@ def answer(
     context: str = "",
     filters: Filters | None = None,
     modes: Sequence[str | None] = (None,),
+    decide: Decide | None = None,
 ) -> int:
     """Ask, and show the events as they come.
 
@@ -69,6 +71,7 @@ def answer(
                         context=context,
                         filters=filters,
                         remember=len(modes) == 1,
+                        decide=decide,
                     )
                     async with aclosing(stream) as events:
                         async for event in events:
@@ -77,8 +80,8 @@ def answer(
                         printer.interrupted()
                         break
             finally:
-                # Its connections belong to this event loop, and end with it.
-                await session.model.aclose()
+                # What it holds open belongs to this event loop, and ends with it.
+                await session.aclose()
             if threads.busy(_GRACE):
                 _leave(printer, exits.INTERRUPTED if presses else printer.code)
 

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "sessions": ("agent.cli.sessions", "List, show, search and export past answers", "Answers"),
     "demo": ("agent.cli.demo", "See it answer questions about itself", "Set-up"),
     "setup": ("agent.cli.setup", "Fetch what is needed to work offline", "Set-up"),
+    "mcp": ("agent.cli.mcp", "Use other programs' tools, and lend them yours", "Set-up"),
     "cache": ("agent.cli.cache", "What models have read of a library and keep", "Set-up"),
     "doctor": ("agent.cli.doctor", "Check what works here and how to mend the rest", "Set-up"),
     "config": ("agent.cli.config", "Show and change settings", "Set-up"),

@@ -8,7 +8,7 @@ is decided in `drafts.py`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ from agent.modes.drafts import Drafts
 from agent.modes.naive import nothing
 from agent.modes.prompting import ask, standalone
 from agent.prompts import prompt
-from agent.toolbox import Toolbox
+from agent.toolbox import Tool, Toolbox
 from knowledge.pack import fenced
 from knowledge.search import Found
 
@@ -48,15 +48,20 @@ class Agentic:
         Where the library is empty, and nothing was handed in, the model is not asked: there is
         nothing that it could say with a source.
         """
+        connected = turn.connections is not None and bool(turn.connections.names)
         try:
-            empty = not turn.context.strip() and not await turn.budget.within(turn.library.sources)
+            empty = (
+                not turn.context.strip()
+                and not (connected and turn.model.can_call_tools)
+                and not await turn.budget.within(turn.library.sources)
+            )
         except BudgetSpent as end:
             rest = give_up(turn, self.name, (), question=turn.question, reason=str(end))
         else:
             if empty:
                 rest = abstain(turn, self.name, nothing(Found((), "empty")))
             elif turn.model.can_call_tools:
-                rest = _Run(turn, self.name).events()
+                rest = _with_tools(turn, self.name)
             else:
                 rest = answer_by_policy(turn, self.name)
         async with aclosing(rest) as events:
@@ -67,14 +72,12 @@ class Agentic:
 class _Run:
     """One answer of a model that calls tools."""
 
-    def __init__(self, turn: Turn, mode: str) -> None:
+    def __init__(self, turn: Turn, mode: str, ledger: Ledger, others: Sequence[Tool]) -> None:
         self._turn = turn
         self._mode = mode
-        self._ledger = Ledger(standalone(turn.question, turn.history))
-        found = library_tools(
-            turn.library, self._ledger, filters=turn.filters, passages=turn.passages
-        )
-        self._tools = Toolbox(found, turn.budget, self._ledger)
+        self._ledger = ledger
+        found = library_tools(turn.library, ledger, filters=turn.filters, passages=turn.passages)
+        self._tools = Toolbox((*found, *others), turn.budget, ledger)
         self._drafts = Drafts(turn, self._tools)
         self._notes: list[str] = []
         self._spent = ""
@@ -155,6 +158,38 @@ class _Run:
         async with aclosing(rest) as events:
             async for event in events:
                 yield event
+
+
+async def _with_tools(turn: Turn, mode: str) -> AsyncGenerator[Event, None]:
+    """Answer with the library's tools and those of connected servers, as far as they are there."""
+    ledger = Ledger(standalone(turn.question, turn.history))
+    others: tuple[Tool, ...] = ()
+    connections, model = turn.connections, turn.model
+    if connections is not None and connections.names:
+        if turn.context.strip() or turn.history:
+            connections.exposure.private = True
+        yield Status(f"Connecting to {', '.join(connections.names)}", stage="tool")
+
+        def window() -> int | None:
+            # In a thread: a model may load what is slow to load before it knows.
+            return model.context_window
+
+        try:
+            known = await turn.budget.within(lambda: asyncio.to_thread(window))
+            others = await turn.budget.within(
+                lambda: connections.tools(ledger, turn.held, known, model.count)
+            )
+        except BudgetSpent as end:
+            rest = give_up(turn, mode, (), question=ledger.question, reason=str(end))
+            async with aclosing(rest) as events:
+                async for event in events:
+                    yield event
+            return
+        for trouble in connections.troubles():
+            yield Status(trouble, stage="note")
+    async with aclosing(_Run(turn, mode, ledger, others).events()) as events:
+        async for event in events:
+            yield event
 
 
 async def _warm(turn: Turn, loop: ToolLoop) -> None:

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, assert_never
 
-from agent.citations import resolve
+from agent.citations import ABSTENTION, resolve
 from agent.errors import AgentError, BadModelOutput, BudgetSpent
 from agent.events import Done, Status, Thought, Token, Usage
 from agent.markers import MarkerFilter
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from agent.events import Event
     from agent.models.base import ChatModel
     from agent.modes.base import Turn
-    from knowledge.library import Library
-    from knowledge.types import Document, Passage
+    from knowledge.types import Passage
 
 _GRACE = 5.0
 """Seconds for quoting what was found, once the budget is spent."""
@@ -39,6 +38,7 @@ async def answer(
     *,
     question: str,
     notes: Sequence[str] = (),
+    ended: str = "",
 ) -> AsyncGenerator[Event, None]:
     """Ask the turn's model once, and end the ask.
 
@@ -49,6 +49,7 @@ async def answer(
         passages: `passages[0]` is what `[1]` names.
         question: As it was searched for.
         notes: What else the user should know.
+        ended: Which limit kept the search from its end; empty if none did.
     """
     said = Said(passages)
     spent = ""
@@ -70,8 +71,9 @@ async def answer(
         return
     if said.cut and not spent:
         notes = [*notes, "The answer was cut at the token limit."]
-    async with aclosing(conclude(turn, mode, said, notes=notes, spent=spent)) as end:
-        async for event in end:
+    rest = conclude(turn, mode, said, notes=notes, spent=spent or ended)
+    async with aclosing(rest) as events:
+        async for event in events:
             yield event
 
 
@@ -135,7 +137,7 @@ async def conclude(
     cited = said.cited
     if cited:
         yield Status("Checking the citations", stage="verify")
-    resolved = await check(turn.library, said.text, said.passages)
+    resolved = await check(turn, said.text, said.passages)
     for citation in resolved.citations:
         yield citation
     outcome = resolved.outcome
@@ -151,17 +153,46 @@ async def conclude(
     )
 
 
-async def check(library: Library, text: str, passages: Sequence[Passage]) -> Resolved:
+async def abstain(turn: Turn, mode: str, note: str) -> AsyncGenerator[Event, None]:
+    """End an ask by saying that the sources do not say.
+
+    Args:
+        turn: What was asked.
+        mode: The name of the mode that answers.
+        note: Why.
+    """
+    text = f"{ABSTENTION}."
+    yield Token(text)
+    yield Done(text, "unanswerable", mode, turn.model.name, note=note)
+
+
+async def nothing_found(turn: Turn) -> str:
+    """Why there is nothing to answer from, in words for the user."""
+    sources = await turn.library.sources()
+    if not sources:
+        return "The library is empty. Add documents: agent add PATH"
+    if not any(source.chunks for source in sources):
+        return "Nothing that was added could be read: agent sources says why."
+    if turn.filters and not (await turn.library.extent(turn.filters)).documents:
+        return "No source of the library is among those asked for: agent sources lists them."
+    return "No passage of the library fits the question."
+
+
+async def check(turn: Turn, text: str, passages: Sequence[Passage]) -> Resolved:
     """Check an answer against the passages that its markers name; see `citations.resolve`."""
     markers = MarkerFilter(range(1, len(passages) + 1))
     text = markers.feed(text) + markers.flush()
     cited = [passages[n - 1] for n in sorted({m.n for m in markers.markers})]
-    documents: dict[str, Document] = {}
-    for document_id in {passage.document_id for passage in cited}:
+    documents = {
+        p.document_id: turn.held[p.document_id] for p in cited if p.document_id in turn.held
+    }
+    stale = {p.source: False for p in cited if p.document_id in documents}
+    for document_id in {passage.document_id for passage in cited} - documents.keys():
         # A sync may have taken it out since the search.
         with suppress(SourceNotFound):
-            documents[document_id] = await library.document(document_id)
-    stale = {source: await library.stale(source) for source in {p.source for p in cited}}
+            documents[document_id] = await turn.library.document(document_id)
+    for source in {passage.source for passage in cited} - stale.keys():
+        stale[source] = await turn.library.stale(source)
     return resolve(text, passages, documents, stale=stale.__getitem__)
 
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 from agent.budget import Budget
 
 if TYPE_CHECKING:
+    from agent.connections import Connections
     from agent.events import Event
     from agent.messages import Message
     from agent.models.base import ChatModel
     from knowledge.library import Filters, Library
+    from knowledge.types import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,10 @@ class Turn:
     """What the ask may use. `model` keeps to it of itself; other work is awaited `within` it."""
     quoter: ChatModel | None = None
     """Quotes what was found where `model` had no chance to say anything; under no budget."""
+    connections: Connections | None = None
+    """The tools of others that a model may call; None for no such tools."""
+    held: dict[str, Document] = field(default_factory=dict)
+    """By id, what this ask has come by outside the library: tools' results, which can be cited."""
 
 
 class Mode(Protocol):

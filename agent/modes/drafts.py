@@ -61,7 +61,7 @@ class Drafts:
     async def take(self, text: str) -> Draft:
         """Check a draft, and note it."""
         passages = self._tools.ledger.passages
-        resolved = await check(self._turn.library, text, passages)
+        resolved = await check(self._turn, text, passages)
         made = sum(not claim.abstains for claim in claims(text, len(passages)))
         draft = Draft(text, resolved, made)
         if text.strip() and (self.best is None or draft.worth >= self.best.worth):

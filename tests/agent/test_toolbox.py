@@ -28,6 +28,7 @@ TEXTS = {
 class Asked:
     """A tool that does what it is told when it is made."""
 
+    repeats = False
     spec = ToolSpec(
         "do",
         "Do it.",

@@ -28,8 +28,10 @@ class Gathering:
         self._plan = Plan(turn.question, turn.history, passages=turn.passages)
         self._ledger = Ledger(self._plan.question)
         self._search = _Search(turn, self._ledger)
-        # Each part is answered by a call of its own.
-        keep = len(self._plan.parts)
+        # Each part is answered by a call of its own, but one search is always made.
+        keep, limit = len(self._plan.parts), turn.budget.limits.steps
+        if limit is not None:
+            keep = min(keep, limit - 1)
         self._tools = Toolbox([self._search], turn.budget, self._ledger, keep=keep)
 
     @property
@@ -41,6 +43,11 @@ class Gathering:
     def parts(self) -> tuple[str, ...]:
         """The questions in it; itself alone where it is one."""
         return self._plan.parts
+
+    @property
+    def ended(self) -> str:
+        """Which limit kept it from its end, a sentence; empty if none did."""
+        return self._tools.closed
 
     @property
     def passages(self) -> tuple[Passage, ...]:
@@ -81,6 +88,7 @@ class Gathering:
 class _Search:
     """`search_library` for a plan: keeps what each call found, with the scores of that call."""
 
+    repeats = False
     spec = ToolSpec(
         "search_library",
         "Search the user's documents.",

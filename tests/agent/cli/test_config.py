@@ -25,7 +25,7 @@ def test_each_value_is_shown_with_where_it_comes_from(
     lines = {line.split()[0]: line.split()[2:] for line in shown.splitlines() if " = " in line}
     assert lines["passages"] == ["5", "file"]
     assert lines["model"] == ["openai/x", "AGENT_MODEL"]
-    assert lines["mode"] == ["naive", "default"]
+    assert lines["mode"] == ["auto", "default"]
     data = json.loads(agent("config", "show", "--json").out)
     assert data["passages"] == {"value": 5, "origin": "file", "default": 8}
 

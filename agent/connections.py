@@ -1,0 +1,114 @@
+"""What one conversation is connected to: MCP servers, the user's answers, what the model has read.
+
+Opened when a mode first asks for tools, held until the conversation ends. Servers, approvals and
+tools have rooms of their own; here they are put together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.approvals import Approvals, Exposure, Trust, deny
+
+if TYPE_CHECKING:
+    from agent.approvals import Decide, Decision, Request
+    from agent.evidence import Ledger
+    from agent.mcp_client import McpClient
+    from agent.mcp_client.results import Results
+    from agent.mcp_entry import Entry
+    from agent.toolbox import Tool
+    from knowledge.types import Document
+
+_PATIENCE = 5.0
+"""Seconds that servers are waited for at the beginning of an ask; what is late joins the next."""
+
+
+class Connections:
+    """The servers of one conversation. Belongs to one event loop at a time."""
+
+    def __init__(self, entries: Sequence[Entry], *, state: Path, settings: Path) -> None:
+        """Take the servers; nothing is started.
+
+        Args:
+            entries: By name, each once.
+            state: Where logs, large results and what was allowed of projects are kept.
+            settings: Where lasting answers are kept.
+        """
+        self.exposure = Exposure()
+        """What the model has read in this conversation."""
+        self._decide: Decide = deny
+        self._entries = tuple(entry for entry in entries if entry.enabled)
+        self._state = state
+        self._approvals = Approvals(settings / "mcp-approvals.json", self._asked)
+        self._trust = Trust(state / "mcp-projects.json", self._asked)
+        self._client: McpClient | None = None
+        self._results: Results | None = None
+        self._told: set[str] = set()
+
+    def ask_through(self, decide: Decide) -> None:
+        """Who is asked from now on where the user's word is needed."""
+        self._decide = decide
+
+    async def tools(
+        self,
+        ledger: Ledger,
+        held: dict[str, Document],
+        window: int | None,
+        count: Callable[[str], int],
+    ) -> tuple[Tool, ...]:
+        """The tools for one ask; starts the servers that are not running.
+
+        Args:
+            ledger: The passages of the ask; results of tools are added as such.
+            held: Gets the documents of those passages.
+            window: The model's context in tokens, where that is known.
+            count: A text's tokens.
+        """
+        if not self._entries:
+            return ()
+        from agent.mcp_client import McpClient
+        from agent.mcp_client.results import Results
+        from agent.mcp_tools import McpTools
+
+        if self._client is None:
+            self._client = McpClient(
+                self._entries, self._state / "mcp", may_run=self._trust.may_run
+            )
+        if self._results is None:
+            self._results = Results(self._state / "mcp-results")
+        await self._client.open(patience=_PATIENCE)
+        found = McpTools(
+            self._client, self._approvals, self.exposure, self._results, ledger=ledger, held=held
+        )
+        return found.tools(window, count)
+
+    def troubles(self) -> list[str]:
+        """What is wrong with servers, a line each; each is told once."""
+        states = () if self._client is None else self._client.states()
+        found = [
+            f"{state.name}: {state.error} {state.hint}".rstrip()
+            for state in states
+            if state.state in ("failed", "refused")
+        ]
+        new = [text for text in found if text not in self._told]
+        self._told.update(new)
+        return new
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The servers that are on."""
+        return tuple(entry.name for entry in self._entries)
+
+    async def aclose(self) -> None:
+        """End the servers. They are started again where they are asked for again."""
+        client, self._client = self._client, None
+        results, self._results = self._results, None
+        if client is not None:
+            await client.aclose()
+        if results is not None:
+            results.close()
+
+    async def _asked(self, request: Request) -> Decision:
+        return await self._decide(request)

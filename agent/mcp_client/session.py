@@ -1,0 +1,380 @@
+"""One connection to one server, from its opening to its end. The only importer of mcp's client.
+
+The protocol is the SDK's: it asks with the newest revision first and falls back to `initialize`.
+The transport over pipes is ours, for three things that the SDK's does not tell: how the process
+ended, what is left of its group, and how long a message may be. Imported late: mcp takes a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx2
+import mcp_types as types
+from mcp.client import Client, IncomingMessage
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
+from mcp.shared.message import SessionMessage
+from pydantic import ValidationError
+
+from agent import __version__
+from agent.mcp_client.process import ServerProcess
+from agent.mcp_client.shapes import Attachment, Definition, Lost, McpFailed, Outcome, Progress
+
+if TYPE_CHECKING:
+    from mcp.client._transport import TransportStreams
+
+    from agent.mcp_client.log import ServerLog
+    from agent.mcp_entry import Launch
+
+_PAGES = 50
+"""Pages of a list of tools."""
+_LONGEST = 3600.0
+"""Seconds of a call, however much progress it makes."""
+_CLOSING = 8.0
+"""Seconds to close before the rest is cancelled."""
+
+# It logs what it also raises, with traces that would tear a terminal's page.
+logging.getLogger("mcp").addHandler(logging.NullHandler())
+logging.getLogger("mcp").propagate = False
+
+
+class Session:
+    """A connection. Opened once, and never again after its end."""
+
+    def __init__(self, server: str, launch: Launch, env: Mapping[str, str], log: ServerLog) -> None:
+        """Prepare; `open` connects.
+
+        Args:
+            server: Its name.
+            launch: How to reach it.
+            env: Whence a process inherits variables.
+            log: Where its standard error goes.
+        """
+        self.changed = False
+        """Whether the server has said that its tools are others now."""
+        self._server = server
+        self._launch = launch
+        self._env = env
+        self._log = log
+        self._client: Client | None = None
+        self._process: ServerProcess | None = None
+        self._holder: asyncio.Task[None] | None = None
+        self._leave = asyncio.Event()
+        self._why = ""
+
+    @property
+    def alive(self) -> bool:
+        """Whether calls can be made."""
+        return self._client is not None and not self._leave.is_set()
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id, where there is one."""
+        return self._process.pid if self._process is not None else None
+
+    @property
+    def about(self) -> str:
+        """The server's own name and version, and the protocol spoken."""
+        if self._client is None:
+            return ""
+        info = self._client.server_info
+        name = f"{info.name} {info.version}, " if info is not None else ""
+        return f"{name}MCP {self._client.protocol_version}"
+
+    async def open(self, seconds: float) -> None:
+        """Connect and agree on a protocol.
+
+        Raises:
+            McpFailed: It did not come about, in that time or at all.
+        """
+        opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # A task of its own, for the SDK's scopes must end in the task they began in.
+        self._holder = asyncio.create_task(self._hold(opened), name=f"mcp {self._server}")
+        try:
+            async with asyncio.timeout(seconds):
+                await asyncio.shield(opened)
+        except TimeoutError:
+            opened.cancel()
+            await self.close()
+            raise McpFailed(f"No answer within {seconds:.0f} seconds of its start.") from None
+        except BaseException:
+            opened.cancel()
+            await self.close()
+            raise
+
+    async def definitions(self, seconds: float) -> tuple[Definition, ...]:
+        """The tools that the server has, in its order.
+
+        Raises:
+            McpFailed: It gave none.
+            Lost: The connection ended.
+        """
+        found: list[types.Tool] = []
+        cursor: str | None = None
+        self.changed = False
+        client = self._connected()
+        if client.server_capabilities.tools is None:
+            return ()
+        try:
+            async with asyncio.timeout(seconds):
+                for _ in range(_PAGES):
+                    page = await client.list_tools(cursor=cursor)
+                    found += page.tools
+                    if not (cursor := page.next_cursor):
+                        break
+        except TimeoutError:
+            raise McpFailed(f"No list of tools within {seconds:.0f} seconds.") from None
+        except MCPError as error:
+            await self._lost(error)
+            raise McpFailed(f"It gave no list of tools: {error}") from error
+        except ValidationError as error:
+            raise McpFailed(f"Its list of tools does not fit the protocol: {error}") from error
+        return tuple(_definition(self._server, tool) for tool in found)
+
+    async def call(
+        self,
+        tool: str,
+        arguments: Mapping[str, Any],
+        seconds: float,
+        progress: Progress | None = None,
+    ) -> Outcome:
+        """Call a tool. Cancelling tells the server so.
+
+        Args:
+            tool: Its name at the server.
+            arguments: For it.
+            seconds: How long it may go without an answer or a sign of progress.
+            progress: Told of those.
+
+        Raises:
+            McpFailed: It took too long, or answered what is no answer.
+            Lost: The connection ended.
+        """
+        client = self._connected()
+        loop = asyncio.get_running_loop()
+        latest = loop.time() + _LONGEST
+
+        tell = progress
+
+        async def moved(progress: float, total: float | None, message: str | None) -> None:
+            if not clock.expired():
+                clock.reschedule(min(loop.time() + seconds, latest))
+            if tell is not None:
+                tell(_progress(progress, total, message))
+
+        try:
+            async with asyncio.timeout(seconds) as clock:
+                result = await client.call_tool(tool, dict(arguments), progress_callback=moved)
+        except TimeoutError:
+            raise McpFailed(
+                f"{tool}: no answer and no sign of progress for {seconds:.0f} seconds.",
+                hint=f'Give it more: "timeout": {2 * seconds:.0f} in the entry of {self._server}',
+            ) from None
+        except MCPError as error:
+            await self._lost(error)
+            return Outcome(str(error), ok=False)
+        except (RuntimeError, ValidationError) as error:
+            await self._lost(error)
+            raise McpFailed(f"{tool}: its answer does not fit what it promised: {error}") from error
+        except (anyio.ClosedResourceError, anyio.BrokenResourceError, httpx2.HTTPError) as error:
+            raise await self._end(error) from error
+        return _outcome(result)
+
+    async def close(self) -> None:
+        """End the connection, and the process with its group."""
+        self._leave.set()
+        if self._holder is not None:
+            if self._client is None:  # still on its way: nothing to say goodbye to
+                self._holder.cancel()
+            _, late = await asyncio.wait([self._holder], timeout=_CLOSING)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(self._holder, return_exceptions=True)
+
+    def _connected(self) -> Client:
+        if self._client is None or self._leave.is_set():
+            raise Lost(self._why or "the connection is closed")
+        return self._client
+
+    async def _lost(self, error: Exception) -> None:
+        """Raise `Lost` for an error that the connection is gone by."""
+        over = isinstance(error, MCPError) and (
+            error.code == types.CONNECTION_CLOSED or str(error) == "Session terminated"
+        )
+        if over or not self.alive:
+            raise await self._end(error) from error
+
+    async def _end(self, error: Exception) -> Lost:
+        """End what is left, so that it is known how it ended."""
+        await self.close()
+        return Lost(self._why or _reason(error))
+
+    async def _hold(self, opened: asyncio.Future[None]) -> None:
+        try:
+            async with Client(
+                self._http() if self._launch.url else self._pipes(),
+                client_info=types.Implementation(name="understudy", version=__version__),
+                message_handler=self._told,
+                cache=None,
+            ) as client:
+                self._client = client
+                if not opened.done():
+                    opened.set_result(None)
+                await self._leave.wait()
+        except Exception as error:
+            inner = _innermost(error)
+            if isinstance(inner, McpFailed) and not opened.done():
+                opened.set_exception(inner)
+            self._why = self._why or _reason(inner)
+        finally:
+            self._leave.set()
+            if self._process is not None:
+                await self._process.settle()
+                if ending := self._process.ending:
+                    self._why = ending
+                await self._process.close()
+            if not opened.done():
+                said = f" It said: {self._log.last_words}" if self._log.last_words else ""
+                why = self._why or "the connection closed"
+                opened.set_exception(McpFailed(f"It could not be opened: {why}.{said}"))
+
+    async def _told(self, message: IncomingMessage) -> None:
+        if isinstance(message, types.ToolListChangedNotification):
+            self.changed = True
+
+    @asynccontextmanager
+    async def _http(self) -> AsyncGenerator[TransportStreams, None]:
+        async def noticed(response: httpx2.Response) -> None:
+            if response.status_code in (401, 403):
+                refused = f"HTTP {response.status_code}: it wants to know who asks"
+                self._why = f'{refused}; give it "headers": {{"Authorization": …}}'
+
+        async with (
+            httpx2.AsyncClient(
+                headers=dict(self._launch.headers),
+                # Streams may be silent for long: calls have a clock of their own.
+                timeout=httpx2.Timeout(30.0, read=None),
+                event_hooks={"response": [noticed]},
+            ) as http,
+            streamable_http_client(self._launch.url, http_client=http) as streams,
+        ):
+            yield streams
+
+    @asynccontextmanager
+    async def _pipes(self) -> AsyncGenerator[TransportStreams, None]:
+        process = self._process = await ServerProcess.start(self._launch, self._env, self._log)
+        arrived, read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+        write, leaving = anyio.create_memory_object_stream[SessionMessage](0)
+
+        async def receive() -> None:
+            async with arrived:
+                try:
+                    while line := await process.read_line():
+                        if message := self._message(line):
+                            await arrived.send(message)
+                except McpFailed as error:
+                    self._why = str(error)
+                except (OSError, anyio.ClosedResourceError, anyio.BrokenResourceError):
+                    pass
+                finally:
+                    self._leave.set()
+
+        async def send() -> None:
+            async with leaving:
+                async for message in leaving:
+                    text = message.message.model_dump_json(by_alias=True, exclude_unset=True)
+                    with suppress(OSError):  # that it is gone, its output says
+                        await process.write(text.encode() + b"\n")
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(receive)
+            tasks.start_soon(send)
+            try:
+                yield read, write
+            finally:
+                tasks.cancel_scope.cancel()
+                for stream in (read, write, arrived, leaving):
+                    stream.close()
+
+    def _message(self, line: bytes) -> SessionMessage | None:
+        """A line as a message. What is none is a banner or a stray print, and is passed over."""
+        if not line.strip():
+            return None
+        try:
+            message = types.jsonrpc_message_adapter.validate_json(line, by_name=False)
+        except ValueError:
+            self._log.add(b"(on standard output) " + line[:2000].rstrip(b"\n") + b"\n")
+            return None
+        return SessionMessage(message)
+
+
+def _definition(server: str, tool: types.Tool) -> Definition:
+    hints = tool.annotations or types.ToolAnnotations()
+    return Definition(
+        server=server,
+        name=tool.name,
+        title=tool.title or hints.title or "",
+        description=tool.description or "",
+        schema=tool.input_schema,
+        output_schema=tool.output_schema,
+        read_only=hints.read_only_hint is True,
+        destructive=hints.destructive_hint is not False,
+        idempotent=hints.idempotent_hint is True,
+        open_world=hints.open_world_hint is not False,
+    )
+
+
+def _outcome(result: types.CallToolResult) -> Outcome:
+    texts: list[str] = []
+    attachments: list[Attachment] = []
+    for block in result.content:
+        match block:
+            case types.TextContent():
+                texts.append(block.text)
+            case types.ImageContent() | types.AudioContent():
+                attachments.append(_attachment(block.type, block.mime_type, block.data))
+            case types.ResourceLink():
+                texts.append(f"[{block.title or block.name}: {block.uri}]")
+            case types.EmbeddedResource(resource=types.TextResourceContents() as resource):
+                texts.append(f"[{resource.uri}]\n{resource.text}")
+            case types.EmbeddedResource(resource=types.BlobResourceContents() as resource):
+                kind = resource.mime_type or "application/octet-stream"
+                attachments.append(_attachment("file", kind, resource.blob))
+    if result.structured_content is not None and not result.is_error:
+        texts = [json.dumps(result.structured_content, ensure_ascii=False)]
+    return Outcome("\n".join(texts), ok=not result.is_error, attachments=tuple(attachments))
+
+
+def _attachment(kind: str, media_type: str, data: str) -> Attachment:
+    try:
+        return Attachment(kind, media_type, b64decode(data, validate=True))
+    except Base64Error:
+        return Attachment(kind, media_type, data.encode("utf-8", "replace"))
+
+
+def _progress(done: float, total: float | None, message: str | None) -> str:
+    said = " ".join((message or "").split())[:200]
+    far = f"{done:g}" if not total else f"{done:g} of {total:g}"
+    return f"{said} ({far})" if said else far
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _reason(error: BaseException) -> str:
+    """Why, in words."""
+    if isinstance(error, httpx2.ConnectError):
+        return "nothing answers at its address"
+    return (str(error) or type(error).__name__).rstrip(".")
