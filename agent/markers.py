@@ -5,8 +5,9 @@ always `[1]`, `[1][2]`, `[1][2][3]`. Not markers are: code between backticks or 
 Markdown link `[1](url)` and its definition `[1]: url`, a bracket behind a backslash, and numbers
 of more than three digits, such as a year. What a marker stands for is said in `citations.py`.
 
-Two simplifications of CommonMark: a code span does not go over a line's end, and indentation
-makes no code, because models indent lists.
+Three simplifications of CommonMark: a code span does not go over a line's end, indentation makes
+no code, because models indent lists, and what goes on for longer than any writer would (hundreds
+of blanks before a fence, a span of a thousand characters) is plain text.
 """
 
 from __future__ import annotations
@@ -21,9 +22,22 @@ _MARKER = re.compile(rf"\[{_ITEMS}\s?\]|【{_ITEMS}(?:†[^】\n]{{0,60}})?\s?�
 _MAY_GROW = re.compile(r"\[[\s0-9,;–-]{0,160}\Z|【[\s0-9,;–-]{0,160}(?:†[^】\n]{0,60})?\Z")
 """What may become a marker when more text comes."""
 _SPECIAL = re.compile(r"[`\[【\\\n]")
-_LIST = r"(?:(?:[-*+]|[0-9]{1,3}[.)])[ \t]+)?"
-_FENCE = re.compile(rf"[ \t>]*(?P<item>{_LIST})(?P<mark>`{{3,}}|~{{3,}})(?P<info>.*)")
-_MAY_FENCE = re.compile(r"[ \t>]*(?:[-*+]|[0-9]{1,3}[.)]?)?[ \t]*(?:`{0,2}|~{0,2})\Z")
+_FAR = 200
+"""Characters of white space, or of a fence, that are held back until it is plain what they are: an
+answer of nothing else costs no more than any other."""
+_SPAN = 1000
+"""Characters of a code span at most."""
+_ROW = 32
+"""Markers of a row that are taken together."""
+_TICKS = re.compile(rf"`{{1,{_FAR}}}")
+_LIST = rf"(?:(?:[-*+]|[0-9]{{1,3}}[.)])[ \t]{{1,{_FAR}}})?"
+_FENCE = re.compile(
+    rf"[ \t>]{{0,{_FAR}}}(?P<item>{_LIST})"
+    rf"(?P<mark>`{{3,{_FAR}}}|~{{3,{_FAR}}})(?P<info>.{{0,{_FAR}}})"
+)
+_MAY_FENCE = re.compile(
+    rf"[ \t>]{{0,{_FAR}}}(?:[-*+]|[0-9]{{1,3}}[.)]?)?[ \t]{{0,{_FAR}}}(?:`{{0,2}}|~{{0,2}})\Z"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +130,7 @@ class MarkerFilter:
         if special is None and last:
             return self._emit(plain)
         # White space may have to go with a marker behind it.
-        word = plain.rstrip(" \t")
+        word = _before_space(plain)
         if special is None or text[here] in "[【":
             self._emit(word)
             space = plain[len(word) :]
@@ -141,25 +155,26 @@ class MarkerFilter:
 
     def _ticks(self, text: str, here: int, last: bool) -> int:
         """A code span as a whole, or backticks that close on this line with no others."""
-        ticks = re.compile("`+").match(text, here)
+        ticks = _TICKS.match(text, here)
         assert ticks is not None
-        end = self._line_end(text, here)
-        complete = last or text.endswith("\n", here, end)
+        line_end = self._line_end(text, here)
+        end = min(line_end, ticks.end() + _SPAN)
+        complete = last or end < line_end or text.endswith("\n", here, end)
         close = re.compile(rf"(?<!`){ticks[0]}(?!`)").search(text, ticks.end(), end)
-        if close and (complete or close.end() < end):
+        if close and (close.end() < end or (complete and end == line_end)):
             return self._emit(text[here : close.end()])
         return self._emit(ticks[0]) if complete else -1
 
     def _bracket(self, text: str, here: int, space: str, last: bool) -> int:
         """A row of markers as one; the white space before it goes where all of them go."""
-        end, items = here, ""
-        while marker := _MARKER.match(text, end):
+        end, items, row = here, "", 0
+        while row < _ROW and (marker := _MARKER.match(text, end)):
             if marker.end() == len(text) and not last:
                 return -1
             following = text[marker.end() : marker.end() + 1]
             if following == "(" or (following == ":" and self._blank):
                 break
-            items, end = f"{items},{marker[1] or marker[2]}", marker.end()
+            items, end, row = f"{items},{marker[1] or marker[2]}", marker.end(), row + 1
         if marker is None and not last and _MAY_GROW.match(text, end):
             return -1
         if end == here:
@@ -173,8 +188,9 @@ class MarkerFilter:
                 self.markers.append(Marker(n, self._length, self._length + len(f"[{n}]")))
                 self._emit(f"[{n}]")
         elif self._blank:
-            end = len(text) - len(text[end:].lstrip(" \t"))
-            if end == len(text) and not last:
+            behind = text[end : end + _FAR]
+            end += len(behind) - len(behind.lstrip(" \t"))
+            if end == len(text) and len(behind) < _FAR and not last:
                 return -1
             self._emit(space)
         elif text[end : end + 1].isalnum():
@@ -206,6 +222,11 @@ class MarkerFilter:
             self._blank = (self._blank or "\n" in text) and not line.strip()
             self._line_start = text.endswith("\n")
         return len(text)
+
+
+def _before_space(plain: str) -> str:
+    """A text without the white space at its end, as far as that may go with a marker behind it."""
+    return plain[: max(len(plain.rstrip(" \t")), len(plain) - _FAR)]
 
 
 def strip_markers(text: str) -> str:

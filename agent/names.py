@@ -12,14 +12,18 @@ import unicodedata
 from agent.numerals import NUMBER_WORDS
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’.&-][^\W\d_]+)*")
-_OPENS = re.compile(r"(?:^|[.!?:;\n•|]|[\"“„«(]|[-*+])[\s*_`\"'“„«(]*\Z")
+_OPENING = frozenset('.!?:;\n•|"“„«(-*+')
 """What stands before a word that opens a sentence, a list item, a quotation or a table cell."""
+_BETWEEN = frozenset("*_`\"'“„«(")
+"""What may stand between the two, beside white space."""
 _DETERMINED = re.compile(
     r"[*_`]*\s+(?:the|a|an|this|that|these|those|its|his|her|their|your|our|my|it|them|all|any"
     r"|each|every|of\s+(?:the|all|its|these|those|his|her|their|your))\b"
 )
 """Behind a verb or a noun that opens a sentence, and hardly ever behind a name."""
-_PARTICIPLE = re.compile(r"\w{2,}ed\s+(?:in|by|as|on|from|to|at|for|with|after|before|during)\b")
+_PARTICIPLE = re.compile(
+    r"\w{2,}ed\s+(?:in|by|as|on|from|to|at|for|with|after|before|during)\b", re.IGNORECASE
+)
 _FORMED = re.compile(
     r"\w{2,}(?:tions?|sions?|ments?|ness|ities|isms?|ships?|ists|fully|ously|ively|ately|ently"
     r"|antly|ingly|edly|ically|ially|ually|larly|ably|ibly|wise|ward|wards)\Z"
@@ -62,8 +66,11 @@ spain spanish switzerland swiss netherlands dutch greece greek denmark danish sw
 poland polish turkey turkish norway norwegian finland finnish portugal portuguese
 philippines filipino iceland icelandic
 """
-_PEOPLE = dict(zip(_PEOPLES.split()[::2], _PEOPLES.split()[1::2], strict=True))
-"""Country to nationality, where the one is not made of the other by an ending."""
+_PAIRS = tuple(zip(_PEOPLES.split()[::2], _PEOPLES.split()[1::2], strict=True))
+_PEOPLE = dict(_PAIRS) | {people: country for country, people in _PAIRS}
+"""Country to nationality and back, where the one is not made of the other by an ending."""
+_BASE = 3
+"""Letters with which both words begin where the one is made of the other."""
 
 
 def names(text: str) -> list[str]:
@@ -74,7 +81,7 @@ def names(text: str) -> list[str]:
         inner = any(c.isupper() for c in plain[1:])
         if not (plain[0].isupper() or inner) or plain.lower() in _TITLES:
             continue
-        if inner or not _OPENS.search(text, 0, word.start()) or not _common(text, word):
+        if inner or not _opens(text, word.start()) or not _common(text, word):
             parts = (
                 part for part in re.split(r"['’.&-]", plain) if part[1:] and not part.islower()
             )
@@ -98,12 +105,19 @@ def unknown(named: list[str], text: str) -> set[str]:
     for short in {w for w in found if w.isupper() and len(w) > 1}:
         if (at := initials.find(short)) >= 0:
             missing -= set(named[at : at + len(short)])
-    long = {word for word in known if len(word) > 3}
+    long: dict[str, list[str]] = {}
+    for word in known:
+        if len(word) > _BASE:
+            long.setdefault(word[:_BASE], []).append(word)
+
+    def related(name: str) -> bool:
+        near = long.get(name[:_BASE], ())
+        return _PEOPLE.get(name) in known or any(_akin(name, word) for word in near)
+
     return {
         name
         for name in missing
-        if not (name.isupper() and name in spelt)
-        and not any(_akin(_folded(name).lower(), word) for word in long)
+        if not (name.isupper() and name in spelt) and not related(_folded(name).lower())
     }
 
 
@@ -113,13 +127,25 @@ def _folded(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
 
 
+def _opens(text: str, at: int) -> bool:
+    """Whether a word at this place opens a sentence, or something like one."""
+    while at > 0:
+        before = text[at - 1]
+        if before in _OPENING:
+            return True
+        if before not in _BETWEEN and not before.isspace():
+            return False
+        at -= 1
+    return True
+
+
 def _common(text: str, word: re.Match[str]) -> bool:
     lower = word[0].lower()
     return bool(
         lower in _COMMON_WORDS
         or _FORMED.match(lower)
         or _DETERMINED.match(text, word.end())
-        or _PARTICIPLE.match(text[word.start() :].lower())
+        or _PARTICIPLE.match(text, word.start())
     )
 
 

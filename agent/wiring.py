@@ -328,5 +328,6 @@ class Parts:
         from agent.modes.read_before import ReadBefore
         from agent.modes.router import Auto
 
-        modes: dict[str, Mode] = {"naive": Naive(), "agentic": Agentic(), "cag": Cached()}
-        return {"auto": Auto(modes, ReadBefore(self.paths.cache)), **modes}
+        read = ReadBefore(self.paths.cache)
+        modes: dict[str, Mode] = {"naive": Naive(), "agentic": Agentic(), "cag": Cached(read)}
+        return {"auto": Auto(modes, read), **modes}

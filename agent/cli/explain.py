@@ -139,13 +139,13 @@ def _row(plan: Plan, option: Option) -> tuple[str, ...]:
 def _even(plan: Plan) -> str:
     """Where reading the library breaks even, and by which rule."""
     even, case = plan.even, plan.facts.case
-    rule = f"One search puts {case.retrieved:,} tokens into the prompt. "
+    rule = f"One search puts up to {case.search:,} tokens into the prompt. "
     if math.isinf(even.library):
         rule += "What is kept of the library has not to be read again"
     else:
         rule += (
             f"A library that is cached is cheaper to read than to search below {even.library:,.0f} "
-            "tokens (retrieved x price read / price from the cache)"
+            "tokens (those of a search x price read / price from the cache)"
         )
     if case.held:
         return f"{rule}."

@@ -228,6 +228,8 @@ class Local:
             with suppress(OSError):  # another process has just let it go
                 if engine.restore(found[0].file, found[0].token_ids()):
                     self.store.used(found[0])
+                else:
+                    self.store.drop(found[0])
         return engine.kept(head)
 
     def _read(

@@ -15,8 +15,8 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -207,7 +207,7 @@ class LlamaCpp:
             "stream": True,
             "return_progress": True,
         }
-        with closing(self._ask("/completion", asked)) as response:
+        with self._door(), closing(self._ask("/completion", asked)) as response:
             for line in response:
                 if stop():
                     raise Stopped
@@ -220,8 +220,23 @@ class LlamaCpp:
                     )
 
     def _call(self, path: str, asked: Any = None) -> Any:
-        with closing(self._ask(path, asked)) as response:
+        with self._door(), closing(self._ask(path, asked)) as response:
             return json.loads(response.read())
+
+    @contextmanager
+    def _door(self) -> Iterator[None]:
+        """Failures of the connection as the house's.
+
+        Raises:
+            ModelError: The server within is gone, or does not answer.
+        """
+        try:
+            yield
+        except (OSError, http.client.HTTPException) as error:
+            raise ModelError(
+                f"llama.cpp has stopped with {self._path.name}: {error or type(error).__name__}",
+                hint="Ask again; if it stops again, take smaller weights.",
+            ) from error
 
     def _ask(self, path: str, asked: Any = None) -> http.client.HTTPResponse:
         """A request to the server within; closing the answer closes the connection.

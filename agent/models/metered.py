@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, assert_never
@@ -90,7 +91,8 @@ class Metered:
         prompt, price = 0, None
         if limits.tokens is not None or limits.cost is not None:
             await self.warm()  # what counts the tokens may be slow to load
-            prompt = self._size(messages, tools)
+            # In a thread: a long prompt takes long to count.
+            prompt = await budget.within(lambda: asyncio.to_thread(self._size, messages, tools))
             price = self.price if limits.cost is not None else None
         call = budget.admit(prompt, max_tokens, price)
         said = _Said(self.inner)

@@ -114,6 +114,10 @@ class PrefixStore:
         with suppress(OSError):
             os.utime(saved.folder / "manifest.json")
 
+    def drop(self, saved: Saved) -> None:
+        """Remove one that is damaged, so that it can be kept anew."""
+        shutil.rmtree(saved.folder, ignore_errors=True)
+
     def save(
         self,
         manifest: Manifest,
@@ -151,6 +155,8 @@ class PrefixStore:
                 (part / "manifest.json").write_text(json.dumps(asdict(manifest)), encoding="utf-8")
                 if (size := _size(part)) > self._limit:
                     return _too_large(size, self._limit)
+                if _load(final) is None:  # what was left of one that was being removed
+                    shutil.rmtree(final, ignore_errors=True)
                 with suppress(OSError):  # another process was first with the same one
                     os.replace(part, final)
             finally:
@@ -168,9 +174,10 @@ class PrefixStore:
         """
         freed = 0
         for folder in [*self._folders(), *self._unfinished()]:
-            size = _size(folder)
-            shutil.rmtree(folder)
-            freed += size
+            with suppress(FileNotFoundError):  # another process removes them, too
+                size = _size(folder)
+                shutil.rmtree(folder)
+                freed += size
         return freed
 
     def _evict(self, newest: Path) -> None:

@@ -14,20 +14,18 @@ from typing import TYPE_CHECKING
 
 from agent.citations import ABSTENTION
 from agent.errors import BadModelOutput, BudgetSpent, ModelError
-from agent.events import Done, Event, Status, Token
+from agent.events import Event, Status
 from agent.evidence import Ledger
 from agent.library_tools import library_tools
 from agent.loop import ToolLoop
 from agent.messages import Message, ToolRequest
-from agent.modes.answering import Said, conclude, give_up
+from agent.modes.answering import Said, abstain, conclude, give_up, nothing_found
 from agent.modes.by_policy import answer_by_policy
 from agent.modes.drafts import Drafts
-from agent.modes.naive import nothing
 from agent.modes.prompting import ask, standalone
 from agent.prompts import prompt
 from agent.toolbox import Tool, Toolbox
 from knowledge.pack import fenced
-from knowledge.search import Found
 
 if TYPE_CHECKING:
     from agent.modes.base import Turn
@@ -49,17 +47,16 @@ class Agentic:
         nothing that it could say with a source.
         """
         connected = turn.connections is not None and bool(turn.connections.names)
+        empty = False
         try:
-            empty = (
-                not turn.context.strip()
-                and not (connected and turn.model.can_call_tools)
-                and not await turn.budget.within(turn.library.sources)
-            )
+            if not turn.context.strip() and not (connected and turn.model.can_call_tools):
+                sources = await turn.budget.within(turn.library.sources)
+                empty = not any(source.chunks for source in sources)
         except BudgetSpent as end:
             rest = give_up(turn, self.name, (), question=turn.question, reason=str(end))
         else:
             if empty:
-                rest = abstain(turn, self.name, nothing(Found((), "empty")))
+                rest = abstain(turn, self.name, await nothing_found(turn))
             elif turn.model.can_call_tools:
                 rest = _with_tools(turn, self.name)
             else:
@@ -113,7 +110,6 @@ class _Run:
     async def _drafting(self) -> AsyncGenerator[Event, None]:
         """All that comes before the answer is said."""
         turn = self._turn
-        asked = messages(turn)
         first = ToolRequest("question", "search_library", {"query": self._ledger.question[:_QUERY]})
         loop = ToolLoop(turn.model, self._tools, self._drafts.review, max_tokens=turn.max_tokens)
         warming = asyncio.create_task(_warm(turn, loop))
@@ -121,12 +117,14 @@ class _Run:
             async with aclosing(self._tools.call(first, counted=False)) as events:
                 async for event in events:
                     yield event
+            yield Status("Thinking about what to look for", stage="plan")
+            await turn.budget.within(lambda: warming)
+            # In a thread: to count the tokens of a long history takes a while.
+            asked = await turn.budget.within(lambda: asyncio.to_thread(messages, turn))
             asked += [
                 Message("assistant", "", tool_requests=(first,)),
                 Message("tool", self._tools.text(self._tools.outputs[first.id]), tool_id=first.id),
             ]
-            yield Status("Thinking about what to look for", stage="plan")
-            await turn.budget.within(lambda: warming)
             async with aclosing(loop.events(asked)) as events:
                 async for event in events:
                     yield event
@@ -211,10 +209,3 @@ def messages(turn: Turn) -> list[Message]:
     question = prompt("agentic_question", context=context, question=turn.question)
     system = prompt("agentic", abstention=ABSTENTION)
     return [Message("system", system), *history, Message("user", question)]
-
-
-async def abstain(turn: Turn, mode: str, note: str) -> AsyncGenerator[Event, None]:
-    """End an ask by saying that the sources do not say."""
-    text = f"{ABSTENTION}."
-    yield Token(text)
-    yield Done(text, "unanswerable", mode, turn.model.name, note=note)

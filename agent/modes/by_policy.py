@@ -7,7 +7,7 @@ searched for is decided in `policy/`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING
 from agent.citations import ABSTENTION
 from agent.claims import abstains
 from agent.errors import BudgetSpent
-from agent.events import Done, Event, Status, Token
-from agent.modes.answering import Said, answer, conclude, give_up
+from agent.events import Event, Status, Token
+from agent.modes.answering import Said, abstain, answer, conclude, give_up, nothing_found
 from agent.modes.policy import Gathering
 from agent.modes.prompting import ask
 
 if TYPE_CHECKING:
     from agent.modes.base import Turn
+    from agent.modes.prompting import Prompt
+    from knowledge.types import Passage
 
 
 async def answer_by_policy(turn: Turn, mode: str) -> AsyncGenerator[Event, None]:
@@ -32,7 +34,7 @@ async def answer_by_policy(turn: Turn, mode: str) -> AsyncGenerator[Event, None]
         async with aclosing(gathering.events()) as events:
             async for event in events:
                 yield event
-        await warming
+        await turn.budget.within(lambda: warming)
     except BudgetSpent as end:
         spent = str(end)
     finally:
@@ -42,24 +44,49 @@ async def answer_by_policy(turn: Turn, mode: str) -> AsyncGenerator[Event, None]
     if spent:
         rest = give_up(turn, mode, passages, question=question, reason=spent)
     elif not passages and not turn.context.strip():
-        text, note = f"{ABSTENTION}.", "No passage of the library fits the question."
-        yield Token(text)
-        yield Done(text, "unanswerable", mode, turn.model.name, note=note)
-        return
+        rest = abstain(turn, mode, await nothing_found(turn))
     elif len(gathering.parts) > 1:
         rest = _part_by_part(turn, mode, gathering)
     else:
-        yield Status(f"Reading the best {len(passages)}", stage="read")
-        asked = ask(turn, question, passages)
-        rest = answer(turn, mode, asked.messages, asked.passages, question=question)
+        rest = _at_once(turn, mode, gathering)
     async with aclosing(rest) as events:
         async for event in events:
             yield event
 
 
+async def _at_once(turn: Turn, mode: str, gathering: Gathering) -> AsyncGenerator[Event, None]:
+    """Answer a question that is one."""
+    passages, question = gathering.passages, gathering.question
+    yield Status(f"Reading the best {len(passages)}", stage="read")
+    try:
+        asked = await _prompt(turn, question, passages)
+    except BudgetSpent as end:
+        rest = give_up(turn, mode, passages, question=question, reason=str(end))
+    else:
+        rest = answer(
+            turn,
+            mode,
+            asked.messages,
+            asked.passages,
+            question=question,
+            notes=asked.notes,
+            ended=gathering.ended,
+        )
+    async with aclosing(rest) as events:
+        async for event in events:
+            yield event
+
+
+async def _prompt(turn: Turn, question: str, passages: Sequence[Passage]) -> Prompt:
+    """In a thread: a long text takes long to count."""
+    return await turn.budget.within(lambda: asyncio.to_thread(ask, turn, question, passages))
+
+
 async def _part_by_part(turn: Turn, mode: str, gathering: Gathering) -> AsyncGenerator[Event, None]:
     """Answer each part by itself; say last which of them the passages do not answer."""
-    passages, spent = gathering.passages, ""
+    passages, spent = gathering.passages, gathering.ended
+    notes: list[str] = []
+    broken_off = False
     said = Said(passages)
     answers: list[str] = []
     unanswered: list[str] = []
@@ -67,7 +94,8 @@ async def _part_by_part(turn: Turn, mode: str, gathering: Gathering) -> AsyncGen
         for part in gathering.parts:
             yield Status(f"Reading for “{part}”", stage="read")
             one = Said(passages)
-            asked = ask(replace(turn, question=part), part, gathering.ranked(part))
+            asked = await _prompt(replace(turn, question=part), part, gathering.ranked(part))
+            notes = asked.notes or notes
             async with aclosing(one.listen(turn, turn.model, asked.messages)) as events:
                 async for event in events:
                     if not isinstance(event, Token):
@@ -82,7 +110,8 @@ async def _part_by_part(turn: Turn, mode: str, gathering: Gathering) -> AsyncGen
                 answers.append(text)
     except BudgetSpent as end:
         spent = str(end)
-    if spent and not answers:
+        broken_off = True
+    if broken_off and not answers:
         rest = give_up(turn, mode, passages, question=gathering.question, reason=spent)
     else:
         if not answers:
@@ -92,7 +121,7 @@ async def _part_by_part(turn: Turn, mode: str, gathering: Gathering) -> AsyncGen
         if missing:
             for event in said.say(missing):
                 yield event
-        rest = conclude(turn, mode, said, spent=spent)
+        rest = conclude(turn, mode, said, notes=notes, spent=spent)
     async with aclosing(rest) as events:
         async for event in events:
             yield event

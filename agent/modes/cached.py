@@ -20,8 +20,9 @@ from agent.errors import BudgetSpent, ContextTooLong
 from agent.events import Done, Status, Token, Usage
 from agent.messages import Evidence, Message
 from agent.models.base import Prepares
-from agent.modes.answering import answer, give_up
+from agent.modes.answering import abstain, answer, give_up, nothing_found
 from agent.modes.prompting import ANSWER, HISTORY, latest, standalone
+from agent.modes.read_before import ReadBefore, prepares
 from agent.prompts import prompt
 from knowledge.pack import fenced, listed
 
@@ -59,8 +60,14 @@ class Cached:
 
     name = "cag"
 
-    def __init__(self) -> None:
+    def __init__(self, read_before: ReadBefore | None = None) -> None:
+        """Begin.
+
+        Args:
+            read_before: Where it is noted what a model has read whole; None notes it for nobody.
+        """
         self._packed: _Packed | None = None
+        self._read_before = read_before or ReadBefore()
 
     async def answer(self, turn: Turn) -> AsyncGenerator[Event, None]:
         """Answer one turn out of the whole library, or out of all that the filters leave.
@@ -72,24 +79,24 @@ class Cached:
         query, spent = standalone(turn.question, turn.history), ""
         packed: _Packed | None = None
         messages: tuple[Message, ...] = ()
-        extent = None
+        extent: Extent | None = None
         warming = asyncio.create_task(turn.model.warm())
         try:
             extent = await turn.budget.within(lambda: turn.library.extent(turn.filters))
             if not extent.documents and not turn.context.strip():
-                text = f"{ABSTENTION}."
-                yield Token(text)
-                note = await _nothing(turn)
-                yield Done(text, "unanswerable", self.name, turn.model.name, note=note)
+                async with aclosing(abstain(turn, self.name, await nothing_found(turn))) as events:
+                    async for event in events:
+                        yield event
                 return
-            await warming
+            await turn.budget.within(lambda: warming)
             packed = await self._pack(turn, extent)
-            messages = await asyncio.to_thread(_messages, turn, query, packed, extent)
+            messages = await asyncio.to_thread(_messages, turn, query, packed)
             yield Status(_reading(turn, packed), stage="read")
-            if isinstance(turn.model, Prepares):
+            if prepares(turn.model) and isinstance(turn.model, Prepares):
                 async with aclosing(turn.model.prepare(messages)) as lines:
                     async for line in lines:
                         yield Status(line, stage="read")
+                await asyncio.to_thread(self._read_before.note, turn, extent)
         except BudgetSpent as end:
             spent = str(end)
         except ContextTooLong as error:
@@ -108,8 +115,10 @@ class Cached:
             async with aclosing(rest) as events:
                 async for event in events:
                     said = said or isinstance(event, Token)
-                    if isinstance(event, Usage) and packed is not None:
+                    if isinstance(event, Usage) and packed is not None and extent is not None:
                         cut = _cut(turn, event, packed)
+                        if not cut:
+                            await asyncio.to_thread(self._read_before.note, turn, extent)
                     if isinstance(event, Done) and cut:
                         event = replace(event, note=f"{event.note} {cut}".strip())
                     yield event
@@ -147,7 +156,7 @@ class Cached:
         return self._packed
 
 
-def _messages(turn: Turn, query: str, packed: _Packed, extent: Extent) -> tuple[Message, ...]:
+def _messages(turn: Turn, query: str, packed: _Packed) -> tuple[Message, ...]:
     """The prompt: the rules, the library before the first question, the conversation so far.
 
     Raises:
@@ -194,13 +203,6 @@ def _refused(error: ContextTooLong, extent: Extent | None) -> ContextTooLong:
         ways.insert(0, f"Take fewer sources: --source PATH (the largest: {largest}); or")
     hint = " ".join(ways)
     return ContextTooLong(str(error), hint=hint[0].upper() + hint[1:])
-
-
-async def _nothing(turn: Turn) -> str:
-    """Why there is nothing to read, in words for the user."""
-    if turn.filters and (await turn.library.extent()).documents:
-        return "No source of the library is among those asked for: agent sources lists them."
-    return "The library is empty. Add documents: agent add PATH"
 
 
 def _reading(turn: Turn, packed: _Packed) -> str:

@@ -57,9 +57,14 @@ class Case:
     """Whether the model can call tools: it is then asked before each search."""
 
     @property
+    def search(self) -> int:
+        """Tokens that one search gives of a library that has more."""
+        return self.passages * self.passage
+
+    @property
     def retrieved(self) -> int:
         """Tokens that one search puts into a prompt."""
-        return min(self.passages * self.passage, self.library)
+        return min(self.search, self.library)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +163,7 @@ def break_even(case: Case) -> BreakEven:
     that is not held costs `L x written` once, and the cached price from the second question on.
     """
     price, read = case.price, case.library
-    most = case.passages * case.passage * price.input
+    most = case.search * price.input
     library = most / price.cached if price.cached else math.inf
     gain = case.retrieved * price.input - read * price.cached
     first = read * (price.written - price.cached)

@@ -7,17 +7,15 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from agent.citations import ABSTENTION
 from agent.errors import BudgetSpent
-from agent.events import Done, Status, Token
-from agent.modes.answering import answer, give_up
+from agent.events import Status
+from agent.modes.answering import abstain, answer, give_up, nothing_found
 from agent.modes.prompting import ask, standalone
 
 if TYPE_CHECKING:
     from agent.events import Event
     from agent.modes.base import Turn
     from agent.modes.prompting import Prompt
-    from knowledge.library import Found
     from knowledge.types import Passage
 
 
@@ -44,40 +42,29 @@ class Naive:
             passages = found.passages
             if found.note or found.how == "lexical":
                 yield Status(found.note or "Searched by words only.", stage="note")
-            if not passages and not turn.context.strip():
-                text = f"{ABSTENTION}."
-                yield Token(text)
-                yield Done(text, "unanswerable", self.name, turn.model.name, note=nothing(found))
-                return
-            asked = ask(turn, query, passages)
-            yield Status(_reading(asked.passages), stage="read")
-            await warming
+            if passages or turn.context.strip():
+                await turn.budget.within(lambda: warming)
+                # In a thread: a long text takes long to count.
+                asked = await turn.budget.within(
+                    lambda: asyncio.to_thread(ask, turn, query, passages)
+                )
+                yield Status(_reading(asked.passages), stage="read")
         except BudgetSpent as end:
             spent = str(end)
         finally:
             warming.cancel()
             await asyncio.gather(warming, return_exceptions=True)
-        if asked is None or spent:
+        if spent:
             rest = give_up(turn, self.name, passages, question=query, reason=spent)
+        elif asked is None:
+            rest = abstain(turn, self.name, await nothing_found(turn))
         else:
-            notes = []
-            if asked.dropped:
-                notes.append(
-                    f"{asked.dropped} of the passages found did not fit the model's window."
-                )
             rest = answer(
-                turn, self.name, asked.messages, asked.passages, question=query, notes=notes
+                turn, self.name, asked.messages, asked.passages, question=query, notes=asked.notes
             )
         async with aclosing(rest) as events:
             async for event in events:
                 yield event
-
-
-def nothing(found: Found) -> str:
-    """Why a search gave no passage, in words for the user."""
-    if found.how == "empty":
-        return "The library is empty. Add documents: agent add PATH"
-    return "No passage of the library fits the question."
 
 
 def _reading(passages: Sequence[Passage]) -> str:

@@ -50,6 +50,13 @@ class Prompt:
     dropped: int
     """How many did not."""
 
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know of it."""
+        if not self.dropped:
+            return []
+        return [f"{self.dropped} of the passages found did not fit the model's window."]
+
 
 def standalone(question: str, history: Sequence[Message]) -> str:
     """The question in words that can be searched for without the conversation.

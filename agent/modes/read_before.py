@@ -20,6 +20,7 @@ from agent.models.base import Prepares
 from agent.models.metered import Metered
 
 if TYPE_CHECKING:
+    from agent.models.base import ChatModel
     from agent.modes.base import Turn
     from knowledge.corpus import Extent
 
@@ -60,8 +61,7 @@ class ReadBefore:
 
     def holds(self, turn: Turn, extent: Extent) -> bool:
         """Whether a turn's model is expected to hold what it has read of this."""
-        model = turn.model.inner if isinstance(turn.model, Metered) else turn.model
-        kept = LOCAL if isinstance(model, Prepares) else REMOTE
+        kept = LOCAL if prepares(turn.model) else REMOTE
         when = self._load().get(_key(turn, extent))
         return when is not None and 0 <= self._clock() - when < kept
 
@@ -75,6 +75,11 @@ class ReadBefore:
         if not isinstance(read, dict):
             return self._notes
         return {key: when for key, when in read.items() if isinstance(when, int | float)}
+
+
+def prepares(model: ChatModel) -> bool:
+    """Whether a model, under a budget or not, itself keeps what it has read."""
+    return isinstance(model.inner if isinstance(model, Metered) else model, Prepares)
 
 
 def _key(turn: Turn, extent: Extent) -> str:

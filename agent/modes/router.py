@@ -45,7 +45,8 @@ class Auto:
 
         Args:
             modes: By name; of those that `costs.ESTIMATES` knows, at least one.
-            read_before: What is known of caches; None begins with knowing nothing.
+            read_before: What is known of caches, by whoever reads whole libraries (`Cached`); None
+                knows nothing.
         """
         self._modes = modes
         self._read_before = read_before or ReadBefore()
@@ -99,7 +100,6 @@ class Auto:
         One that cannot take the turn after all (`ContextTooLong` before anything was said) gives
         way to the next.
         """
-        extent: Extent | None = None
         try:
             plan = await self.plan(turn)
         except BudgetSpent as end:
@@ -107,7 +107,7 @@ class Auto:
             able, why = [min(self._modes, key=SIMPLEST.index)], str(end)
         else:
             able = [option.mode for option in plan.options if not option.obstacle] or [plan.mode]
-            why, extent = plan.why, plan.facts.extent
+            why = plan.why
         yield Status(f"{able[0]}: {why}", stage="route")
         for place, mode in enumerate(able):
             said = False
@@ -117,8 +117,6 @@ class Auto:
                         said = said or isinstance(event, Token | ToolCall | Citation | Revision)
                         if isinstance(event, Done):
                             event = replace(event, route=f"{self.name}: {why}")
-                            if mode == "cag" and extent is not None and event.text:
-                                self._read_before.note(turn, extent)
                         yield event
                 return
             except ContextTooLong as error:

@@ -17,7 +17,9 @@ from agent.models.metered import Metered
 from agent.models.scripted import Scripted
 from agent.modes.base import Turn
 from agent.modes.cached import Cached
+from agent.modes.read_before import ReadBefore
 from knowledge.filters import Filters
+from knowledge.types import SourceInfo
 from tests.anthropic_loopback import AnthropicLoopback
 from tests.fakes import EchoModel, HashingEmbedder, MemoryLibrary
 
@@ -320,3 +322,38 @@ async def test_leaving_early_closes_the_models_stream() -> None:
             break
     await stream.aclose()
     assert closed.is_set()
+
+
+async def test_what_was_read_is_noted_for_whoever_chooses_a_mode() -> None:
+    notes, library = ReadBefore(), MemoryLibrary(TEXTS)
+    asked = turn("What is the Moon?", EchoModel(), library)
+    extent = await library.extent()
+    assert not notes.holds(asked, extent)
+    done(await events(asked, Cached(notes)))
+    assert notes.holds(asked, extent)
+
+
+async def test_what_no_model_has_read_is_not_noted() -> None:
+    notes, library = ReadBefore(), MemoryLibrary(TEXTS)
+    budget = Budget(Limits(tokens=20))
+    model = Metered(EchoModel(), budget)
+    quoter = Embedded(None)
+    asked = turn("What is the Moon?", model, library, budget=budget, quoter=quoter)
+    assert done(await events(asked, Cached(notes))).text
+    assert not notes.holds(asked, await library.extent())
+
+
+async def test_a_server_that_has_cut_the_library_has_not_read_it() -> None:
+    notes, library = ReadBefore(), MemoryLibrary(TEXTS)
+    asked = turn("What is the Moon?", Limited(None, ModelUsage(3, 2)), library)
+    assert "has cut the library" in done(await events(asked, Cached(notes))).note
+    assert not notes.holds(asked, await library.extent())
+
+
+async def test_where_nothing_could_be_read_the_user_is_told_so() -> None:
+    class Unread(MemoryLibrary):
+        async def sources(self) -> tuple[SourceInfo, ...]:
+            return (SourceInfo("x.pdf", None, "", "pdf", "failed", "cut", 0, 9, 0.0, "x.pdf"),)
+
+    note = done(await events(turn("What is the Moon?", EchoModel(), Unread()))).note
+    assert note == "Nothing that was added could be read: agent sources says why."

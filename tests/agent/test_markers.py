@@ -139,3 +139,32 @@ def test_how_the_stream_is_cut_makes_no_difference(pieces: list[str]) -> None:
 def test_text_without_brackets_passes_unchanged(text: str) -> None:
     text = text.replace("[", "").replace("【", "")
     assert run(*text)[0] == text
+
+
+@pytest.mark.parametrize(
+    "unit", [" ", ">", "`", "\n", "[1]", "[9]", "[1,", "`a", " " * 150 + "x\n", "【1†a"]
+)
+def test_no_answer_takes_long_to_filter(unit: str) -> None:
+    filtered = MarkerFilter(VALID)
+    for piece in unit * (39_000 // len(unit)):
+        filtered.feed(piece)
+    filtered.flush()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " " * 500 + "```\n[9]\n",
+        "a" + " " * 500 + "[9] b",
+        "`" + "a" * 2000 + "` [9]",
+        "`" + "a" * 999 + "`[9]",
+        "`" * 401 + "[9]",
+        "[1]" * 40 + "[9]",
+        "[9]" + " " * 500 + "b",
+    ],
+)
+@pytest.mark.parametrize("size", [1, 7, 200])
+def test_what_is_longer_than_is_looked_at_together_is_shown_alike_however_it_is_cut(
+    text: str, size: int
+) -> None:
+    assert run(*(text[i : i + size] for i in range(0, len(text), size))) == run(text)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from agent.modes.base import Turn
 from agent.modes.naive import Naive
 from agent.modes.prompting import standalone
 from knowledge.filters import Filters
+from knowledge.types import SourceInfo
 from tests.fakes import EchoModel, MemoryLibrary
 
 TEXTS = {
@@ -79,6 +81,26 @@ async def test_an_empty_library_is_unanswerable_and_tells_what_to_type() -> None
     assert done(got).text == f"{ABSTENTION}."
     assert "agent add PATH" in done(got).note
     assert model.asked == []
+
+
+async def test_where_nothing_that_was_added_could_be_read_the_note_says_so() -> None:
+    class Unread(MemoryLibrary):
+        async def sources(self) -> tuple[SourceInfo, ...]:
+            return (SourceInfo("x.pdf", None, "", "pdf", "failed", "cut", 0, 9, 0.0, "x.pdf"),)
+
+    note = done(await events(turn("What is the Moon?", EchoModel(), Unread()))).note
+    assert note == "Nothing that was added could be read: agent sources says why."
+
+
+async def test_tokens_are_counted_by_a_warm_model_and_not_on_the_event_loop() -> None:
+    class Slow(Deltas):
+        def count(self, text: str) -> int:
+            assert self.warmed
+            assert threading.current_thread() is not threading.main_thread()
+            return super().count(text)
+
+    model = Slow(TextDelta("The Moon is Earth's only natural satellite. [1]"), window=5000)
+    assert done(await events(turn("What is the Moon?", model))).outcome == "grounded"
 
 
 async def test_where_nothing_fits_the_model_is_not_asked() -> None:

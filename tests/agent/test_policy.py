@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -8,6 +9,7 @@ from agent.budget import Budget, Limits
 from agent.events import Citation, Done, Event, Status, ToolCall, ToolResult
 from agent.messages import Message
 from agent.models.embedded import Embedded
+from agent.models.metered import Metered
 from agent.modes.base import Turn
 from agent.modes.by_policy import answer_by_policy
 from agent.modes.policy import Gathering, Plan, parts
@@ -57,6 +59,40 @@ def asked(turn: Turn) -> list[Event]:
             "I would like to know who Rollo was as well as how a steam engine works.",
             ("who Rollo was", "how a steam engine works."),
         ),
+        *(
+            (question, ("who was Rollo", "who founded Harvard?"))
+            for question in (
+                "Two things: who was Rollo, and who founded Harvard?",
+                "Two things: who was Rollo, who founded Harvard?",
+                "I have two questions: who was Rollo and who founded Harvard?",
+                "1) who was Rollo 2) who founded Harvard?",
+                "who was Rollo (and who founded Harvard?)",
+                "who was Rollo / who founded Harvard?",
+                "who was Rollo - and who founded Harvard?",
+                "First, who was Rollo, then who founded Harvard?",
+                "Not only who was Rollo, but also who founded Harvard?",
+            )
+        ),
+        *(
+            (question, ("who Rollo was", "who founded Harvard."))
+            for question in (
+                "Besides who Rollo was, tell me who founded Harvard.",
+                "Apart from who Rollo was, who founded Harvard.",
+                "Once you have told me who Rollo was, I want to know who founded Harvard.",
+                "First tell me who Rollo was, then tell me who founded Harvard.",
+                "My question is who Rollo was, and my other question is who founded Harvard.",
+            )
+        ),
+        ("1. Who was Rollo?\n2. Who was Watt?", ("Who was Rollo?", "Who was Watt?")),
+        ("First who was Rollo. Then who was Watt.", ("who was Rollo.", "who was Watt.")),
+        (
+            "When did Rollo die, where was Harvard built, and who was Watt?",
+            ("When did Rollo die", "where was Harvard built", "who was Watt?"),
+        ),
+        (
+            "About Normandy: who ruled it, and when was it burned?",
+            ("About Normandy who ruled it", "About Normandy when was it burned?"),
+        ),
         ("Which is older: Harvard or Yale?", ("Harvard", "Yale")),
         ("Which has more students, Harvard or Yale?", ("Harvard students", "Yale students")),
         ("What is the difference between Yale and Harvard?", ("Yale", "Harvard")),
@@ -81,6 +117,15 @@ def test_a_compound_question_is_split(question: str, expected: tuple[str, ...]) 
         "Who was the duke who led the army and who died in Nicaea?",
         "What are two factors that affect how powerful a machine may or may not be?",
         "When and where?",
+        "When Rollo died, who ruled Normandy?",
+        "Who was Rollo, the Viking who burned Rouen?",
+        "Which duke, who was born in Rouen, ruled Normandy?",
+        "What did Rollo, when he was young, do in Rouen?",
+        "In the town where Rollo was buried, who ruled?",
+        "If Rollo died in 930, who ruled after him?",
+        "First of all, who was Rollo?",
+        "Note: the log is rotated. When is it deleted?",
+        'What does "who goes there; stand" mean?',
         "hat",
         "",
         "?" * 3000,
@@ -227,6 +272,38 @@ def test_where_the_steps_end_what_was_found_is_answered_from() -> None:
     assert isinstance(events[-1], Done)
     assert events[-1].text
     assert asking.budget.steps <= 3
+
+
+@pytest.mark.parametrize("question", ["Who was Rollo?", "Who was Rollo, and who founded Harvard?"])
+def test_a_single_step_searches_and_what_was_found_is_quoted(question: str) -> None:
+    asking = turn(question, steps=1)
+    budget = asking.budget
+    asking = replace(asking, model=Metered(asking.model, budget), quoter=Embedded(None))
+    done = asked(asking)[-1]
+    assert isinstance(done, Done)
+    assert "first ruler of Normandy" in done.text.replace("*", "")
+    assert done.outcome == "partial"
+    assert "The limit of 1 step is reached." in done.note
+    assert budget.steps == 1
+
+
+def test_steps_for_some_parts_only_make_the_answer_partial_with_the_reason() -> None:
+    asking = turn("Who was Rollo, and who founded Harvard?", steps=2)
+    asking = replace(asking, model=Metered(asking.model, asking.budget))
+    done = asked(asking)[-1]
+    assert isinstance(done, Done)
+    assert "first ruler of Normandy" in done.text.replace("*", "")
+    assert done.outcome == "partial"
+    assert "The limit of 2 steps is reached." in done.note
+
+
+def test_passages_that_do_not_fit_the_window_are_told_of() -> None:
+    texts = {f"{n}.txt": f"moon number {n} " + "filler " * 60 for n in range(8)}
+    model = EchoModel()
+    model.context_window = 600
+    done = asked(Turn("Which moon?", cast(Library, MemoryLibrary(texts)), model))[-1]
+    assert isinstance(done, Done)
+    assert "did not fit the model's window" in done.note
 
 
 def test_a_model_that_converses_reads_all_in_one_prompt() -> None:

@@ -106,12 +106,10 @@ async def test_one_line_says_why_and_the_mode_that_ran_is_named() -> None:
 
 
 async def test_a_library_that_was_just_read_is_read_again_where_that_costs_less() -> None:
-    auto, library = Auto(modes()), words(8000)
-    fact = turn(FACT, library)
+    notes, library = ReadBefore(), words(8000)
+    auto, fact = Auto(modes(), notes), turn(FACT, library)
     assert (await auto.plan(fact)).mode == "naive"
-    events = await run(auto, turn(SUMMARY, library))
-    assert isinstance(events[-1], Done)
-    assert events[-1].mode == "cag"
+    notes.note(turn(SUMMARY, library), await library.extent())
     plan = await auto.plan(fact)
     assert plan.mode == "cag"
     assert plan.why.startswith("the library is 8,4")

@@ -1,8 +1,8 @@
 """A compound question -> the questions in it, by its punctuation and function words alone.
 
-A grammar of surface forms, not a parser: clauses that ask ("…, and who …"), things compared
-("difference between X and Y", "which is older: X or Y"), names in a row ("of X and of Y"). English
-only; any other question is one question.
+A grammar of surface forms, not a parser: clauses that ask ("…, and who …", "Besides …, tell me …",
+"Two things: …"), things compared ("difference between X and Y", "which is older: X or Y"), names in
+a row ("of X and of Y"). English only; any other question is one question.
 """
 
 from __future__ import annotations
@@ -29,25 +29,56 @@ _PREPOSITION = r"(?:(?:in|on|at|from|for|to|by|of|with|about|under|during|after|
 _AUXILIARY = (
     r"(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|must)"
 )
+_ASKS_BY_WORD = re.compile(rf"{_PREPOSITION}{_WH}\b", re.IGNORECASE)
 _ASKS = re.compile(rf"{_PREPOSITION}{_WH}\b|{_AUXILIARY}\s", re.IGNORECASE)
+_ITEM = r"(?:\(?(?:[0-9]|[a-h])[.)]|[*•-])\s+"
 _LEAD_IN = re.compile(
-    r"\s*(?:(?:and|but|or|also|then|so|please|thanks|hello|hi)\b[\s,]*)*"
-    r"(?:(?:(?:can|could|would|will) (?:you|someone|anyone) (?:please )?|please )?"
+    rf"\s*(?:{_ITEM})?"
+    r"(?:(?:and|but|or|also|then|so|please|thanks|hello|hi|first(?: of all)?|firstly|second(?:ly)?"
+    r"|third(?:ly)?|next|finally|lastly)\b[\s,:]*)*"
+    r"(?:(?:my|the|another|a|one)(?: \w+)?? (?:question|thing) is[\s,:]*"
+    r"|(?:(?:can|could|would|will) (?:you|someone|anyone) (?:please )?|please )?"
     r"(?:tell|show|explain to|remind|give) (?:me|us)\b(?:,? please)?(?: about)?[\s:,]*"
     r"|i(?: would|['’]d)? (?:like|want|need|love) to (?:know|learn|find out|understand)[\s:,]*"
     r"(?:about )?"
     r"|(?:do|does) (?:you|anyone) know[\s,]*|i wonder[\s,]*"
-    r"|(?:can|could|would) you (?:please )?(?:explain|find(?: out)?|say|describe)[\s,]*)?"
+    r"|(?:can|could|would) you (?:please )?(?:explain|find(?: out)?|say|describe)[\s,]*"
+    rf"|(?:explain|describe|say|state|find out)\s+(?={_PREPOSITION}{_WH}\b))?"
     r"(?:(?:both|also)\s+)?",
     re.IGNORECASE,
 )
-_CLAUSES = re.compile(
-    r"(?:\s*[,;:]\s*|\s+)(?:and|or|but|plus|as well as|along with)\s+(?:(?:also|then|if so,?)\s+)?"
-    rf"(?={_PREPOSITION}{_WH}\b)|\s*;\s*(?:and\s+)?",
+_CUT = re.compile(
+    rf"(?P<item>[\s,;]+{_ITEM})"
+    r"|(?P<mark>\s*(?:[,;:(/—–]|\s--?(?=\s))\s*|\s+)"
+    r"(?P<join>(?:(?:and|or|but|plus|then|next|finally|also|as well as|along with|if so)\b,?\s*)*)",
     re.IGNORECASE,
 )
-_YES_NO = re.compile(rf"(?:\s*[,;]\s*|\s+)(?:and|or)\s+(?={_AUXILIARY}\s)", re.IGNORECASE)
-_RELATIVE = re.compile(r"\S\s+(?:who|whom|whose|which|that|where)\s", re.IGNORECASE)
+"""Where a question may end and another begin."""
+_NO_NOUN = r"(?!(?:i|you|he|she|it|we|they|the|an?|this|that|his|her|its|their)\b)"
+_INVERTED = re.compile(
+    rf"(?:{_PREPOSITION}(?:what|which)\s+{_NO_NOUN}(?:[\w'’-]+\s+){{1,3}}?"
+    rf"|how\s+{_NO_NOUN}(?:[\w'’-]+\s+){{0,3}}?|(?:what|when|where|why)\s+){_AUXILIARY}\b"
+    r"|whom?\s+d(?:o|oes|id)\b",
+    re.IGNORECASE,
+)
+"""A question for itself: its verb stands before its subject. "…, who was a duke" may be none."""
+_SUBORDINATE = re.compile(rf"(?:when|where|how)\b(?!\s+(?:[\w'’-]+\s+)?{_AUXILIARY}\b)", re.I)
+_BEFORE = re.compile(
+    r"(?P<added>besides|apart from|aside from|in addition to|as well as|along with|together with"
+    r"|on top of|other than|not only)\s+(?=\S)"
+    rf"|(?:(?!(?:the|an?|this|that|these|those)\b)[\w'’-]+\s+){{1,5}}?(?={_PREPOSITION}{_WH}\b)",
+    re.IGNORECASE,
+)
+"""What stands before the first of two questions: "Besides …", "Once you have told me …"."""
+_ANNOUNCED = re.compile(r"(?P<what>[^:?.!]{1,60}):\s+(?=\S)")
+_MANY = re.compile(
+    r"\b(?:two|three|four|several|some|few|couple|both|[2-4]|questions|things|points)\b", re.I
+)
+_ANNOUNCING = """
+two three four several some few couple both question questions thing things point points help know
+need want tell answer ask please following more also quick favour favor hello
+"""
+_ANNOUNCING_STEMS = content(_ANNOUNCING).keys()
 _REFERS = re.compile(
     r"\b(?:it|its|he|his|him|she|her|they|their|them|this|that one|these|those|there)\b",
     re.IGNORECASE,
@@ -122,13 +153,21 @@ def _clauses(question: str) -> list[str]:
     said, asked = "", list[str]()
     for span in sentences(text):
         sentence = text[span.start : span.end].strip()
+        topic, sentence, several = _announced(sentence)
         lead = _LEAD_IN.match(sentence)
         bare = sentence[lead.end() :] if lead else sentence
-        asks = sentence.endswith("?") or _ASKS.match(bare) or (lead and lead.end())
+        clauses = _split(bare, several=several)
+        asks = (
+            sentence.endswith("?")
+            or _ASKS.match(bare)
+            or (lead and lead.end())
+            or (len(clauses) > 1 and _BEFORE.match(bare))
+        )
+        said = f"{said} {topic}".strip()
         if not asks:
-            said = f"{said} {sentence}".strip()
+            if not re.fullmatch(_ITEM, f"{sentence} "):
+                said = f"{said} {sentence}".strip()
             continue
-        clauses = _split(bare)
         asked += [f"{said} {clause}".strip() for clause in clauses]
         said = ""
     if said and asked:
@@ -136,29 +175,79 @@ def _clauses(question: str) -> list[str]:
     return [_completed(clause, asked[:i]) for i, clause in enumerate(asked)] or [text]
 
 
-def _split(sentence: str) -> list[str]:
-    """A sentence at the conjunctions before which and behind which something is asked."""
+def _announced(sentence: str) -> tuple[str, str, bool]:
+    """What a colon announces: what it is about, what is asked, and whether that is several."""
+    found = _ANNOUNCED.match(sentence)
+    if found is None or _ASKS.match(_bare(found["what"])):
+        return "", sentence, False
+    rest = sentence[found.end() :]
+    if not _ASKS.match(_bare(rest)):
+        return "", sentence, False
+    topic = found["what"] if content(found["what"]).keys() - _ANNOUNCING_STEMS else ""
+    return topic, rest, bool(_MANY.search(found["what"]))
+
+
+def _split(sentence: str, *, several: bool = False) -> list[str]:
+    """A sentence where one question ends and another begins.
+
+    Args:
+        sentence: Without what leads up to a question.
+        several: Whether more than one were announced.
+    """
     if any(pattern.fullmatch(sentence.rstrip(" ?.")) for pattern in _COMPARED[:2]):
         return [sentence]
-    cuts = _CLAUSES
-    if re.match(rf"{_AUXILIARY}\s", sentence, re.IGNORECASE):
-        cuts = re.compile(f"{_CLAUSES.pattern}|{_YES_NO.pattern}", re.IGNORECASE)
     found, start = list[str](), 0
-    for cut in cuts.finditer(sentence):
+    for cut in _CUT.finditer(sentence):
         left, right = sentence[start : cut.start()], sentence[cut.end() :]
-        again = re.match(r"(?:who|whom|whose|which|where|that)\b", right, re.IGNORECASE)
-        # "the duke who led them and who died": the second clause is of the duke, too.
-        if again and re.search(rf"\S\s+{again[0]}\s", left, re.IGNORECASE):
-            continue
-        if content(left) and content(right):
+        if content(left) and content(right) and _ends(cut, left, right, several=several):
             found.append(left)
             start = cut.end()
-    return [_bare(part) for part in (*found, sentence[start:])]
+    whole = [*found, sentence[start:]]
+    if found and (before := _BEFORE.match(whole[0])) and not _ASKS.match(whole[0]):
+        whole[0] = whole[0][before.end() :]
+    return [_bare(part) for part in whole]
+
+
+def _ends(cut: re.Match[str], left: str, right: str, *, several: bool) -> bool:
+    """Whether a question ends here, with another behind it."""
+    if left.count('"') % 2 or left.count("“") > left.count("”"):
+        return False
+    before = None if _ASKS.match(_bare(left)) else _BEFORE.match(left)
+    first = _bare(left[before.end() :] if before else left)
+    whole = before is None and bool(_ASKS.match(first)) and not _SUBORDINATE.match(first)
+    lead = _LEAD_IN.match(right)
+    asks = _ASKS_BY_WORD.match(right) or (lead and lead.end() and _ASKS.match(right, lead.end()))
+    if cut["item"]:
+        return bool(asks or _ASKS.match(right))
+    if cut["mark"].strip() == ";":
+        return True
+    if cut["join"]:
+        again = re.match(r"(?:who|whom|whose|which|where|that)\b", right, re.IGNORECASE)
+        # "the duke who led them and who died": the second clause is of the duke, too.
+        if again and re.search(rf"\S\s+{again[0]}\s", first, re.IGNORECASE):
+            return False
+        yes_no = re.match(rf"{_AUXILIARY}\s", right, re.I) and re.match(
+            rf"{_AUXILIARY}\s", first, re.I
+        )
+        return bool(asks or yes_no)
+    if not cut["mark"].strip():
+        return False
+    if several and asks:
+        return True
+    if cut["mark"].strip() == "/":
+        return whole and bool(asks)
+    if asks and not _ASKS_BY_WORD.match(right):
+        # "…, tell me who …"
+        return whole or before is not None
+    if before is not None and before["added"]:
+        return bool(asks)
+    return whole and bool(_INVERTED.match(right))
 
 
 def _bare(clause: str) -> str:
     lead = _LEAD_IN.match(clause)
-    return clause[lead.end() if lead else 0 :].strip(" ,;")
+    bare = clause[lead.end() if lead else 0 :].strip(" ,;:/—–-")
+    return bare if "(" in bare else bare.replace(")", "")
 
 
 def _completed(clause: str, before: Sequence[str]) -> str:

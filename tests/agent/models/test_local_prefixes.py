@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from agent.errors import ContextTooLong
+from agent.errors import ContextTooLong, ModelError
 from agent.messages import Delta, Message, ModelUsage, TextDelta
 from agent.models import local_files
 from agent.models.base import Prepares
 from agent.models.local import Local
+from agent.models.local_llamacpp import LlamaCpp
 from agent.models.local_transformers import CHUNK, Transformers
 from tests.agent.models import tiny
 
@@ -139,6 +140,15 @@ async def test_a_damaged_cache_is_read_anew(weights: Path, open_: Open) -> None:
     again = await answer(open_(weights), asked("Who?"))
     assert text(again) == text(whole)
     assert usage(again).cached_tokens == 0
+    # And it is kept anew, so that it costs no more than one reading.
+    assert usage(await answer(open_(weights), asked("Who?"))).cached_tokens > 0
+
+
+async def test_a_server_within_that_has_stopped_is_told_in_words(gguf: Path) -> None:
+    engine = LlamaCpp(local_files.find(gguf), gguf.parent)
+    engine.close()
+    with pytest.raises(ModelError, match=r"llama\.cpp has stopped with tiny\.gguf"):
+        engine.tokens("Who?")
 
 
 async def test_other_weights_of_the_same_name_do_not_use_the_cache(

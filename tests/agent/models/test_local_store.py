@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,42 @@ def test_what_was_killed_in_writing_is_no_cache_and_is_swept(tmp_path: Path) -> 
     os.utime(half, (0, 0))
     save(store, [1])
     assert not half.exists()
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "tokens", "cache.bin"])
+def test_what_is_left_of_a_cache_whose_removal_was_killed_is_replaced(
+    tmp_path: Path, name: str
+) -> None:
+    store = PrefixStore(tmp_path)
+    save(store, [1])
+    (store.all()[0].folder / name).unlink()
+    assert store.all() == []
+    assert save(store, [1]) == ""
+    assert [saved.manifest.tokens for saved in store.all()] == [1]
+
+
+def test_a_damaged_cache_can_be_dropped_and_kept_anew(tmp_path: Path) -> None:
+    store = PrefixStore(tmp_path)
+    save(store, [1])
+    save(store, [2])
+    found = store.find("key 1", [1])
+    assert found is not None
+    store.drop(found[0])
+    assert [list(saved.token_ids()) for saved in store.all()] == [[2]]
+    save(store, [1])
+    assert len(store.all()) == 2
+
+
+def test_two_that_clear_at_a_time_do_not_meet(tmp_path: Path) -> None:
+    class Late(PrefixStore):
+        def _folders(self) -> Iterator[Path]:
+            folders = list(super()._folders())
+            PrefixStore(self.root).clear()
+            yield from folders
+
+    save(PrefixStore(tmp_path), [1])
+    assert Late(tmp_path).clear() == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "tokens"])
