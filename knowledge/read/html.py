@@ -22,6 +22,9 @@ from knowledge.types import Document
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
+    Element = _Element
+    """What other modules call it: they take trees from here, and import no lxml."""
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -82,6 +85,22 @@ def convert(markup: str) -> Converted:
     Raises:
         ReadError: It nests too deeply, or nothing can be made of it.
     """
+    root = parse_html(markup)
+    if root is None:
+        return Converted("", [], "")
+    writer = _Writer()
+    _walk(root, writer)
+    titles = ("".join(node.itertext()) for node in root.iter("title"))
+    title = next((" ".join(t.split()) for t in titles if t.strip()), "")
+    return Converted(writer.text(), writer.headings, title)
+
+
+def parse_html(markup: str) -> _Element | None:
+    """The root of an HTML page, comments and processing instructions gone; None of an empty one.
+
+    Raises:
+        ReadError: It nests too deeply, or nothing can be made of it.
+    """
     from lxml import etree
 
     for tag in _TAG.finditer(markup):
@@ -100,13 +119,7 @@ def convert(markup: str) -> Converted:
     if parser.error_log.filter_from_fatals():
         # Past 2,048 levels libxml2 gives up and keeps nothing of what follows.
         raise ReadError("the HTML is nested too deeply, or damaged beyond reading")
-    if root is None:
-        return Converted("", [], "")
-    writer = _Writer()
-    _walk(root, writer)
-    titles = ("".join(node.itertext()) for node in root.iter("title"))
-    title = next((" ".join(t.split()) for t in titles if t.strip()), "")
-    return Converted(writer.text(), writer.headings, title)
+    return root
 
 
 def parse_xml(data: bytes) -> _Element:

@@ -6,12 +6,14 @@ Fetches nothing. Files on the user's disk go another way, and lose no content.
 from __future__ import annotations
 
 import logging
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree
 
 from knowledge.errors import ReadError
+from knowledge.read.article import article_of
 from knowledge.read.encodings import codec_of
 from knowledge.read.files import read_bytes
 from knowledge.read.html import convert, decode_html
@@ -153,6 +155,24 @@ def _article(markup: str, url: str) -> _Article | None:
     """The article of a page as plain HTML; None where none is found."""
     if len(markup) > _ARTICLE_LIMIT or markup.count("<") > _TAGS_LIMIT:
         return None
+    strict = _extracted(markup, url, favor_precision=True, with_metadata=True)
+    lenient = _extracted(markup, url, fast=True, include_links=True)
+    try:
+        main = article_of(
+            None if strict is None else strict.find("main"),
+            None if lenient is None else lenient.find("main"),
+        )
+    except RecursionError:  # a hostile page nests deeper than the comparison goes
+        return None
+    if main is None:
+        return None
+    _as_html(main)
+    title = " ".join((strict.get("title") or "").split()) if strict is not None else ""
+    return _Article(ElementTree.tostring(main, encoding="unicode", method="html"), title)
+
+
+def _extracted(markup: str, url: str, **options: bool) -> ElementTree.Element | None:
+    """One reading of a page, as TEI-like XML; None where it finds no article."""
     from trafilatura import extract
 
     # It tells of every page without an article on the log, which is no error here.
@@ -161,23 +181,25 @@ def _article(markup: str, url: str) -> _Article | None:
         found = extract(
             markup,
             url=url,
-            favor_precision=True,
             include_comments=False,
             include_formatting=False,
             output_format="xml",
-            with_metadata=True,
+            **options,
         )
-        root = ElementTree.fromstring(found) if found else None
+        return ElementTree.fromstring(found) if found else None
     except Exception:  # any fault of the search on a hostile page costs the article, not the text
         return None
-    if root is None or (main := root.find("main")) is None:
-        return None
-    _as_html(main)
-    title = " ".join((root.get("title") or "").split())
-    return _Article(ElementTree.tostring(main, encoding="unicode", method="html"), title)
 
 
-_TAGS = {"row": "tr", "item": "li", "quote": "blockquote", "lb": "br", "del": "s", "hi": "span"}
+_TAGS = {"row": "tr", "item": "li", "quote": "blockquote", "lb": "br", "del": "s"}
+_TAGS |= {"hi": "span", "ref": "span"}
+
+
+def _part_links(node: ElementTree.Element) -> None:
+    """Put a space between two links in a row, which trafilatura takes away."""
+    for link, following in pairwise(node):
+        if link.tag == following.tag == "ref" and not link.tail:
+            link.tail = " "
 
 
 def _as_html(main: ElementTree.Element) -> None:
@@ -195,4 +217,5 @@ def _as_html(main: ElementTree.Element) -> None:
         else:
             node.tag = _TAGS.get(tag, tag)
         node.attrib.clear()
+        _part_links(node)
     main.tag = "body"
