@@ -54,6 +54,8 @@ class Config:
     """Address of the reranker's server, where it is not the provider's own."""
     chroma_url: str = field(default="", metadata={"address": True})
     """Address of a Chroma server that keeps the vectors; unset keeps them in the library."""
+    searxng_url: str = field(default="", metadata={"address": True})
+    """Address of a SearXNG server, which the web's tools search with."""
     allow_hosts: str = ""
     """Hosts, by comma, whose pages may be fetched though they lie in an inner network."""
     precision: Literal["auto", "int8", "fp32"] = "auto"

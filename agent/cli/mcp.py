@@ -7,6 +7,7 @@ import click
 from agent.cli import exits
 from agent.cli.group import Group
 from agent.cli.mcp_install import install
+from agent.cli.mcp_serve import serve
 from agent.cli.mcp_servers import list_, show, test
 from agent.cli.terminal import Console
 
@@ -21,6 +22,7 @@ def mcp(context: click.Context) -> int:
     return exits.OK
 
 
+mcp.add_command(serve)
 mcp.add_command(list_)
 mcp.add_command(test)
 mcp.add_command(install)

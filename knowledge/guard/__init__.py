@@ -8,5 +8,6 @@ from __future__ import annotations
 
 from knowledge.guard.fetch import Fetched, Policy, fetch
 from knowledge.guard.lookup import Resolver
+from knowledge.guard.lost import ConnectionLost
 
-__all__ = ["Fetched", "Policy", "Resolver", "fetch"]
+__all__ = ["ConnectionLost", "Fetched", "Policy", "Resolver", "fetch"]

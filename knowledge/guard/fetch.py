@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TYPE = re.compile(r"\s*([\w.+-]+/[\w.+-]+)", re.ASCII)
 _CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([\w.:+-]{1,40})", re.ASCII | re.IGNORECASE)
+_NAME = re.compile(r"[A-Za-z0-9-]{1,100}")
+_OWN = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
+"""Headers that only this package sets: others would change the protocol or the limits."""
 _FIELD = re.compile(r"[ !-~\x80-\xff]{1,1000}")
 """A header's value that may be sent back to a server."""
 
@@ -74,10 +77,12 @@ def fetch(
     policy: Policy = _DEFAULT,
     etag: str = "",
     last_modified: str = "",
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
     cancelled: Cancelled | None = None,
     resolve: Resolver = system_resolver,
 ) -> Fetched:
-    """Fetch a URL with GET. Blocks: call it in a thread.
+    """Fetch a URL with GET, or with a body by POST. Blocks: call it in a thread.
 
     Args:
         url: An http or https URL from anywhere.
@@ -85,6 +90,9 @@ def fetch(
         etag: The validator of a copy that the caller has; so `last_modified`. Where the page is
             still that copy, the status is 304 and `data` is empty.
         last_modified: See `etag`.
+        headers: Sent beside the usual ones or in their place, a service's key for instance: to
+            the URL's own scheme, host and port, and not where it redirects to.
+        body: Posted as it is; a redirect is then a failure, and not followed.
         cancelled: Asked ten times a second.
         resolve: How names are looked up.
 
@@ -92,10 +100,15 @@ def fetch(
         FetchRefused: The URL, or one that it redirects to, must not be fetched.
         FetchFailed: It could not be, or not within the limits.
         InterruptedError: `cancelled` said so.
+        ValueError: A header of `headers` is none that can be sent.
     """
+    own = dict(headers or {})
+    fit = all(_NAME.fullmatch(name) and _FIELD.fullmatch(own[name]) for name in own)
+    if not fit or _OWN & {name.lower() for name in own}:
+        raise ValueError("a header's name or value cannot be sent")
     clock = Clock(policy.seconds, cancelled)
     conditions = {"If-None-Match": etag, "If-Modified-Since": last_modified}
-    headers = {
+    usual = {
         "User-Agent": policy.user_agent,
         "Accept": "text/html,application/xhtml+xml,text/markdown;q=0.9,*/*;q=0.5",
         "Accept-Encoding": ACCEPTED,
@@ -103,37 +116,54 @@ def fetch(
         **{name: value for name, value in conditions.items() if _FIELD.fullmatch(value)},
     }
     target: Target | None = None
+    origin: tuple[str, str] | None = None
     location = url
     for _ in range(policy.redirects + 1):
         try:
             target = parse(location, target)
-            found = _one(target, policy, headers, clock, resolve)
+            here = (target.scheme, target.authority)
+            origin = origin or here
+            sent = _joined(usual, own) if here == origin else usual
+            found = _one(target, policy, sent, clock, resolve, body)
         except GuardError as error:
             if location is not url:
                 error.args = (f"it redirects: {error}",)
             raise
         if isinstance(found, Fetched):
             return found
+        if body is not None:
+            raise FetchFailed("it redirects what was posted to it, which is not followed")
         location = found
     raise FetchFailed(f"it redirects more than {policy.redirects} times, or in a circle")
 
 
+def _joined(usual: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    replaced = {name.lower() for name in own}
+    return {name: usual[name] for name in usual if name.lower() not in replaced} | dict(own)
+
+
 def _one(
-    target: Target, policy: Policy, headers: Mapping[str, str], clock: Clock, resolve: Resolver
+    target: Target,
+    policy: Policy,
+    headers: Mapping[str, str],
+    clock: Clock,
+    resolve: Resolver,
+    body: bytes | None,
 ) -> Fetched | str:
     """One request: the page, or where it redirects to."""
     from knowledge.guard.route import route_to
-    from knowledge.guard.wire import get
+    from knowledge.guard.wire import ask
 
     route = route_to(
         target, allow=policy.allow, use_proxies=policy.use_proxies, resolve=resolve, clock=clock
     )
-    with get(
+    with ask(
         target,
         route,
         headers.items(),
         clock=clock,
         max_wire_bytes=policy.max_wire_bytes,
+        body=body,
     ) as answer:
         if answer.status in _REDIRECTS:
             location = answer.header("Location")

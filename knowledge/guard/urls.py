@@ -20,8 +20,12 @@ _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _SAFE = "/%:=&?~#+!$,;'@()*[]"
 """What stays as it is in a path or query: percent signs too, since they are escapes already."""
-_INNER = ("localhost", "local", "internal", "intranet", "lan", "home.arpa", "localdomain")
-"""Names that never lead out: RFC 6761, RFC 6762, RFC 8375 and what networks use beside them."""
+_INNER = (
+    "localhost", "local", "internal", "intranet", "lan", "home.arpa", "localdomain",
+    "corp", "home", "private", "svc", "onion",
+)  # fmt: skip
+"""Names that never lead out: RFC 6761, RFC 6762, RFC 7686, RFC 8375 and what networks use beside
+them; the root zone holds none of them. Behind a proxy the name is all that can be judged."""
 _BAD_PORTS = frozenset((
     1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102,
     103, 104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465,

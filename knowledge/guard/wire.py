@@ -20,6 +20,7 @@ import httpcore
 
 from knowledge.errors import FetchFailed, FetchRefused
 from knowledge.guard.clock import Clock
+from knowledge.guard.lost import ConnectionLost
 from knowledge.guard.route import Proxy, Route
 from knowledge.guard.urls import Target
 
@@ -52,25 +53,28 @@ class Answer:
 
 
 @contextmanager
-def get(
+def ask(
     target: Target,
     route: Route,
     headers: Iterable[tuple[str, str]],
     *,
     clock: Clock,
     max_wire_bytes: int,
+    body: bytes | None = None,
 ) -> Iterator[Answer]:
-    """Send a GET request.
+    """Send a GET request, or with a body a POST.
 
     Args:
         target: What is asked for.
         route: The only host that is connected to: the target's, or a proxy's.
-        headers: Beside `Host`.
+        headers: Beside `Host` and `Content-Length`.
         clock: The deadline.
         max_wire_bytes: Limit for all that the server sends, headers and framing included.
+        body: What is posted.
 
     Raises:
-        FetchFailed: No connection, no TLS, no HTTP, too late, or too many bytes.
+        ConnectionLost: No connection, no TLS, or no HTTP.
+        FetchFailed: Too late, or too many bytes.
     """
     lines = _Lines(route, clock)
     pool = httpcore.ConnectionPool(
@@ -88,18 +92,22 @@ def get(
     )
     sent = [(b"Host", target.authority.encode())]
     sent += [(name.encode(), value.encode("latin-1")) for name, value in headers]
+    method = "GET"
+    if body is not None:
+        method = "POST"
+        sent.append((b"Content-Length", str(len(body)).encode()))
     try:
-        with pool, pool.stream("GET", url, headers=sent) as response:
+        with pool, pool.stream(method, url, headers=sent, content=body) as response:
             lines.limit = max_wire_bytes
             yield Answer(response, clock)
     except httpcore.ConnectError as error:
-        raise FetchFailed(
+        raise ConnectionLost(
             f"no connection to {target.host}: {error}", hint="Try again later."
         ) from None
     except httpcore.ProxyError as error:
         raise FetchFailed(f"the proxy refused: {error}") from None
     except (httpcore.ProtocolError, httpcore.NetworkError) as error:
-        raise FetchFailed(f"{target.host} broke off or sent no proper HTTP: {error}") from None
+        raise ConnectionLost(f"{target.host} broke off or sent no proper HTTP: {error}") from None
 
 
 def _proxy(proxy: Proxy) -> httpcore.Proxy:

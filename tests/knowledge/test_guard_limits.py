@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from knowledge.errors import FetchFailed
-from knowledge.guard import Fetched, Policy, fetch
+from knowledge.guard import ConnectionLost, Fetched, Policy, fetch
 from knowledge.guard.unpack import Unpacker
-from tests.web import Page, Raw, Web, Wire, gzip_bomb, in_chunks, raw, raw_deflate
+from tests.web import Page, Raw, Web, Wire, gzip_bomb, in_chunks, raw, raw_deflate, redirect
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
 MIB = 2**20
@@ -327,3 +327,59 @@ def test_proxies_of_the_environment_are_not_used(web: Web, monkeypatch: pytest.M
             monkeypatch.setenv(name, proxy.url())
         assert get(web, Page(b"straight")).data == b"straight"
         assert proxy.requests == []
+
+
+def test_a_header_of_the_caller_goes_to_its_own_host_and_no_further(web: Web) -> None:
+    with Web({"/": Page(b"elsewhere")}) as other:
+        web.pages |= {"/a": redirect("/b"), "/b": redirect(other.url())}
+        policy = Policy(allow=(web.authority, other.authority))
+        page = fetch(web.url("/a"), policy=policy, headers={"X-Key": "k", "accept": "text/plain"})
+        assert page.data == b"elsewhere"
+        assert [sent.get("x-key") for _, sent in web.requests] == ["k", "k"]
+        assert web.requests[0][1]["accept"] == "text/plain"
+        assert "x-key" not in other.requests[0][1]
+
+
+SMUGGLED = [("X-A", "b\r\nX-Evil: 1"), ("X A", "b"), ("Host", "evil"), ("content-length", "1"),
+            ("Accept-Encoding", "br"), ("X-A", "")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), SMUGGLED)
+def test_a_header_that_would_change_the_request_is_not_sent(
+    web: Web, name: str, value: str
+) -> None:
+    with pytest.raises(ValueError, match="cannot be sent"):
+        fetch(web.url(), policy=Policy(allow=(web.authority,)), headers={name: value})
+    assert web.requests == []
+
+
+def test_what_is_posted_is_not_sent_on_by_a_redirect() -> None:
+    asked: list[bytes] = []
+
+    def serve(server: socket.socket) -> None:
+        line, _ = server.accept()
+        with line:
+            got = b""
+            while not got.endswith(b"question"):
+                got += line.recv(4096)
+            asked.append(got)
+            line.sendall(b"HTTP/1.1 307 Again\r\nLocation: /\r\nContent-Length: 0\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        name = f"127.0.0.1:{server.getsockname()[1]}"
+        thread = threading.Thread(target=serve, args=(server,))
+        thread.start()
+        with pytest.raises(FetchFailed, match="redirects what was posted"):
+            fetch(f"http://{name}/", policy=Policy(allow=(name,)), body=b"question")
+        thread.join()
+    assert asked[0].startswith(b"POST / HTTP/1.1\r\n")
+    assert b"Content-Length: 8\r\n" in asked[0]
+
+
+def test_a_connection_that_fails_or_breaks_off_is_told_apart_from_other_failures(web: Web) -> None:
+    for page in (raw(b""), raw(OK)):
+        with pytest.raises(ConnectionLost):
+            get(web, page)
+    with pytest.raises(FetchFailed) as caught:
+        get(web, Page(b"", status=500))
+    assert not isinstance(caught.value, ConnectionLost)
