@@ -5,6 +5,7 @@ KnowledgeError              every error that a user may see; carries a hint: wha
 ├── GuardError              a URL was not fetched; named, and the rest goes on
 │   ├── FetchRefused        it must not be: not http(s), an inner address, an odd spelling
 │   └── FetchFailed         it could not be: no answer in time, too large, an error's status
+│       └── ConnectionLost  a connection broke or was not made: it may be tried again
 ├── EmbedderUnavailable     no weights and no way to fetch them; lexical search still works
 ├── RerankerUnavailable     no reranking now; the fused order still works
 ├── EmbedderMismatch        the index was built with another embedder; a rebuild is needed

@@ -31,7 +31,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 _DROPPED = frozenset(
-    {"script", "style", "noscript", "template", "head", "iframe", "object", "canvas", "datalist"}
+    {"script", "style", "noscript", "template", "title", "iframe", "object", "canvas", "datalist"}
 )
 _BLOCKS = _words(
     "address article aside blockquote body caption center dd details dialog dir div dl dt "

@@ -48,7 +48,6 @@ class Facts:
     """`2026-11-03`, `2026-11`, or as it stands there."""
     language: str = ""
     """As a tag: `en`, `pt-BR`."""
-    canonical: str = ""
     robots: frozenset[str] = frozenset()
     """`noindex`, `nofollow` …"""
     links: list[Link] = field(default_factory=list)
@@ -89,8 +88,6 @@ def facts_of(markup: str, url: str) -> Facts:
                 base = _joined(url, own["href"]) or url
             case "meta":
                 _note_meta(metas, token)
-            case "link" if "canonical" in own.get("rel", "").lower().split():
-                facts.canonical = facts.canonical or _joined(base, own.get("href", ""))
             case "script":
                 ld = own.get("type", "").strip().lower() == "application/ld+json"
             case "time" if not time:

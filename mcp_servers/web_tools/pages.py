@@ -46,8 +46,6 @@ class WebPage:
     """What was lost in reading."""
     follow: bool
     """Whether its maker lets robots follow its links."""
-    canonical: str = ""
-    """Where it says that it stands; empty where it does not."""
 
 
 def read(copy: Copy) -> WebPage:
@@ -133,7 +131,6 @@ def _told(snapshot: Snapshot, document: Document, facts: Facts, flags: tuple[str
         flags=tuple(dict.fromkeys((*flags, *cleaned.flags))),
         notes=document.notes,
         follow=not {"nofollow", "none"} & facts.robots,
-        canonical=safe_url(facts.canonical) if facts.canonical else "",
     )
 
 

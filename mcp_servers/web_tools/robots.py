@@ -30,7 +30,6 @@ class Robots:
     rules: tuple[tuple[bool, str], ...] = ()
     delay: float = 0.0
     """Seconds that a site asks to leave between two requests."""
-    sitemaps: tuple[str, ...] = ()
 
     def allows(self, url: str) -> bool:
         """Whether a page may be fetched: the longest rule that fits says so, an allowing one first.
@@ -56,7 +55,6 @@ NOTHING = Robots(rules=((False, "/"),))
 def parse(data: bytes) -> Robots:
     """Read a file: the groups that name us, else those for all."""
     groups: list[_Group] = []
-    sitemaps: list[str] = []
     naming = False
     for line in data[:LIMIT].decode("utf-8", "replace").removeprefix("\ufeff").splitlines():
         found = _LINE.match(line)
@@ -70,8 +68,7 @@ def parse(data: bytes) -> Robots:
             naming = True
             continue
         if name == "sitemap":
-            sitemaps.append(value)
-            continue
+            continue  # belongs to no group, and ends none
         naming = False
         if groups:
             _note(groups[-1], name, value)
@@ -81,7 +78,6 @@ def parse(data: bytes) -> Robots:
     return Robots(
         rules=tuple(rule for group in ours for rule in group.rules),
         delay=max(delays, default=0.0),
-        sitemaps=tuple(sitemaps[:50]),
     )
 
 

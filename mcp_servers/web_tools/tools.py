@@ -40,6 +40,8 @@ class WebSettings:
     """For snapshots and the states of crawls; made when needed."""
     allow_hosts: tuple[str, ...] = ()
     """As `knowledge.guard.Policy.allow`."""
+    use_proxies: bool = False
+    """As `knowledge.guard.Policy.use_proxies`."""
     snapshot_bytes: int = MAX_BYTES
     searxng_url: str = ""
     brave_key: str = ""
@@ -72,7 +74,10 @@ class WebTools:
         if self._given is not None:
             return self._given
         folder, limit = self.settings.folder / "snapshots", self.settings.snapshot_bytes
-        return Fetcher(Snapshots(folder, max_bytes=limit), Policy(allow=self.settings.allow_hosts))
+        return Fetcher(
+            Snapshots(folder, max_bytes=limit),
+            Policy(allow=self.settings.allow_hosts, use_proxies=self.settings.use_proxies),
+        )
 
     @cached_property
     def crawler(self) -> Crawler:

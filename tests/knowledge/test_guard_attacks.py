@@ -16,7 +16,7 @@ import pytest
 
 from tests.knowledge import test_guard as urls
 from tests.knowledge import test_guard_limits as wires
-from tests.web import Page, Raw, Web, gzip_bomb, raw, redirect
+from tests.web import Page, Raw, Web, gzip_bomb, in_chunks, raw, redirect
 
 MIB = 2**20
 MEMORY = 300 * MIB
@@ -146,7 +146,7 @@ WIRES: dict[str, Page | Raw] = {
     ),
     "bomb_in_chunks": raw(
         OK, b"Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n",
-        *wires.in_chunks(gzip_bomb(100 * MIB), 100),
+        *in_chunks(gzip_bomb(100 * MIB), 100),
     ),
     "bomb_with_a_small_length": raw(
         OK, b"Content-Encoding: gzip\r\nContent-Length: 200000\r\n\r\n", gzip_bomb(250 * MIB)

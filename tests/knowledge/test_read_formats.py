@@ -288,3 +288,14 @@ def test_a_page_that_declares_a_codec_that_is_no_encoding_is_read_as_text() -> N
     for label in ("punycode", "unicode_escape", "rot13", "no-such-thing"):
         page = f"<meta charset={label}><p>Plain words." + "-a" * 5000
         assert "Plain words" in read_bytes(page.encode(), "a.html").text
+
+
+def test_a_page_without_head_and_body_tags_is_read_and_its_title_is_not_its_text() -> None:
+    document = read_bytes(
+        b"<!doctype html><title>Trains</title><meta charset=utf-8>"
+        b"<article><h1>Night trains</h1><p>One leaves at 23:15.</p></article>",
+        "a.html",
+    )
+    assert "One leaves at 23:15." in document.text
+    assert document.title in ("Trains", "Night trains")
+    assert "Trains" not in document.text.splitlines()
