@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "library": ("agent.cli.libraries", "Several libraries, and named states of one", "Library"),
     "search": ("agent.cli.search", "Find passages, with scores and places", "Library"),
     "ask": ("agent.cli.ask", "Answer a question with checked citations", "Answers"),
+    "chat": ("agent.cli.chat", "Ask and read in a full-screen app", "Answers"),
     "sessions": ("agent.cli.sessions", "List, show, search and export past answers", "Answers"),
     "demo": ("agent.cli.demo", "See it answer questions about itself", "Set-up"),
     "setup": ("agent.cli.setup", "Fetch what is needed to work offline", "Set-up"),

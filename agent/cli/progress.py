@@ -8,9 +8,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from agent.cli.terminal import Console, one_line
+from agent.plain_text import duration
 
 if TYPE_CHECKING:
     from knowledge.library import Progress
+
+__all__ = ["REDRAW_SECONDS", "SPARSE_SECONDS", "Meter", "duration"]
 
 REDRAW_SECONDS = 0.1
 """Between two states of the rewritten line."""
@@ -68,15 +71,3 @@ class Meter:
         if with_item and progress.item:
             parts.append(one_line(progress.item))
         return " · ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person reads them: `0.4 s`, `42 s`, `3:05`, `1:02:09`."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    hours, rest = divmod(whole, 3600)
-    minutes, left = divmod(rest, 60)
-    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"

@@ -1,6 +1,7 @@
-"""What stands between the program and a terminal: safe text, colour, and the lines on stderr.
+"""What stands between the program and a terminal: colour, and the lines on stderr.
 
-Not the answer: what goes to stdout is written by `agent.cli.printer` and by each command.
+Safe text is `agent.plain_text`'s, offered from here too. Not the answer: what goes to stdout is
+written by `agent.cli.printer` and by each command.
 """
 
 from __future__ import annotations
@@ -11,34 +12,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
 
-_UNSAFE: dict[int, str | None] = {code: chr(0x2400 + code) for code in range(0x20)}
-_UNSAFE |= {0x0D: None, 0x7F: "\u2421"}
-_UNSAFE |= dict.fromkeys(range(0x80, 0xA0), "\ufffd")  # C1: some terminals obey 0x9B as ESC [
-# What reorders the line it stands on, so that a terminal shows another text than is there.
-_UNSAFE |= dict.fromkeys((0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd")
-_UNSAFE |= dict.fromkeys((0x2028, 0x2029), "\n")
-_IN_A_LINE = {**_UNSAFE, 0x2028: chr(0x240A), 0x2029: chr(0x240A)}
-del _UNSAFE[0x09], _UNSAFE[0x0A]
+from agent.plain_text import clean, line, one_line
 
-
-def clean(text: str) -> str:
-    """Text that a terminal prints and cannot obey.
-
-    Control characters become their pictures (ESC becomes U+241B), direction overrides and C1
-    controls become U+FFFD, carriage returns vanish; tabs and line feeds stay. It works character
-    by character, so a stream may be cleaned piece by piece.
-    """
-    return text.translate(_UNSAFE)
-
-
-def line(text: str) -> str:
-    """As `clean`, with line feeds and tabs made visible too: a name can forge no other line."""
-    return text.translate(_IN_A_LINE)
-
-
-def one_line(text: str) -> str:
-    """As `clean`, with every run of white space made one space."""
-    return clean(" ".join(text.split()))
+__all__ = [
+    "Console",
+    "clean",
+    "has_colour",
+    "is_terminal",
+    "line",
+    "one_line",
+    "paint",
+    "terminal_width",
+]
 
 
 def is_terminal(stream: TextIO) -> bool:

@@ -8,11 +8,24 @@ import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from agent.cli.progress import duration
-from agent.cli.terminal import is_terminal, line, one_line, paint, terminal_width
+from agent.cli.terminal import is_terminal, one_line, paint, terminal_width
+from agent.plain_text import duration, money, plural, short_path, size
 
 if TYPE_CHECKING:
     from agent.events import Citation, Done, Usage
+
+__all__ = [
+    "QUOTE_LIMIT",
+    "citation_lines",
+    "heading",
+    "money",
+    "plural",
+    "quote_lines",
+    "short_path",
+    "size",
+    "spent",
+    "summary",
+]
 
 QUOTE_LIMIT = 500
 """Characters of a quote that are printed; `--json` has all of it."""
@@ -60,24 +73,6 @@ def quote_lines(quote: str, marked: Iterable[str] = ()) -> list[str]:
     return ["    " + _in_bold(shown, marked) for shown in lines]
 
 
-def short_path(source: str) -> str:
-    """A path as one would type it here: relative within this folder, `~` within one's home.
-
-    On one line, whatever the name holds.
-    """
-    path = source
-    if os.path.isabs(source):
-        try:
-            here, home = os.getcwd(), os.path.expanduser("~")
-        except OSError:  # this folder has been removed
-            return line(path)
-        if source.startswith(here.rstrip(os.sep) + os.sep):
-            path = os.path.relpath(source, here)
-        elif source.startswith(home.rstrip(os.sep) + os.sep):
-            path = os.path.join("~", os.path.relpath(source, home))
-    return line(path)
-
-
 def summary(done: Done, usage: Usage) -> str:
     """The one line that says how an answer came about."""
     asked = done.route.partition(":")[0]
@@ -97,30 +92,6 @@ def spent(done: Done, usage: Usage) -> list[str]:
     if usage.saved is not None and usage.saved > 0:
         parts.append(f"{money(usage.saved)} saved")
     return parts
-
-
-def money(cost: float | None) -> str:
-    """A price in US dollars."""
-    if cost is None:
-        return "price unknown"
-    if cost == 0:
-        return "free"
-    return f"${cost:.2f}" if cost >= 1 else f"${cost:.4f}" if cost >= 0.0001 else "< $0.0001"
-
-
-def size(count: int) -> str:
-    """Bytes as a person reads them."""
-    value = float(count)
-    for unit in ("B", "KB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            break
-        value /= 1000
-    return f"{value:.0f} {unit}" if value >= 100 or unit == "B" else f"{value:.1f} {unit}"
-
-
-def plural(count: int, one: str, many: str = "") -> str:
-    """`1 file`, `2 files`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def _in_bold(text: str, marked: Iterable[str]) -> str:
