@@ -10,6 +10,7 @@ budget gets `BudgetSpent` and ends with what it has.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -157,8 +158,10 @@ class Budget:
                     f"The limit of {_dollars(self.limits.cost)} leaves no room for another call: "
                     f"{_dollars(self.cost)} is spent, and its prompt has about {prompt} tokens."
                 )
-            if price.output and (longest is None or left_cost / price.output < longest):
-                longest = int(left_cost / price.output)
+            # A price so near nothing that the quotient overflows limits no answer.
+            paid_for = left_cost / price.output if price.output else math.inf
+            if paid_for < (math.inf if longest is None else longest):
+                longest = int(paid_for)
                 reason = f"The limit of {_dollars(self.limits.cost)} is reached."
         self.step()
         held = Admission(

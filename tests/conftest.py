@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-# No test is about speed: the machine may be busy with others.
-settings.register_profile("house", deadline=None)
+# No test is about speed: the machine may be busy with others. And a run of the same code has the
+# same outcome; `--hypothesis-profile=explore` looks for examples that no run has tried.
+settings.register_profile("house", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile("house")
 
 

@@ -125,6 +125,12 @@ def test_calls_side_by_side_do_not_share_the_same_remainder() -> None:
     assert budget.admit(1, None, None).longest == 100 - 40 - 21 - 1
 
 
+def test_a_price_near_nothing_limits_no_answer() -> None:
+    nearly_free = Price(0.0, 5e-324, 0.0, 0.0)
+    assert Budget(Limits(cost=1.0)).admit(1, None, nearly_free).longest is None
+    assert Budget(Limits(cost=1.0)).admit(1, 9, nearly_free).longest == 9
+
+
 _CALLS = st.lists(
     st.tuples(
         st.integers(0, 400),  # the prompt
