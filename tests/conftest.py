@@ -10,12 +10,16 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from pytest_textual_snapshot import SVGImageExtension
 
 # No test is about speed: the machine may be busy with others. And a run of the same code has the
 # same outcome; `--hypothesis-profile=explore` looks for examples that no run has tried.
 settings.register_profile("house", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile("house")
+
+# The plugin sets a name that syrupy no longer reads: without this, pictures are called `.raw`.
+SVGImageExtension.file_extension = "svg"
 
 
 class NetworkDenied(RuntimeError):
