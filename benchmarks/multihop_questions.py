@@ -72,7 +72,7 @@ OTHER_JOINS = (
     "{A} (and {b})?",
     "Besides {a}, tell me {b}.",
 )
-"""Chosen when the policy was done, and not changed since; nor was the policy for them."""
+"""Chosen when the first policy was done. It was generalised with them in view: unseen no more."""
 _FIRST = ("Which came first: {a}, or {b}?", "Which is earlier, {a} or {b}?")
 _MORE = ("Which is more: {a}, or {b}?", "Which number is larger, {a} or {b}?")
 _NAMES = (
