@@ -27,6 +27,7 @@ from mcp_types import (
 
 from agent.errors import AgentError
 from knowledge.errors import KnowledgeError
+from mcp_servers.results import in_words
 
 if TYPE_CHECKING:
     from knowledge.library import Library
@@ -69,7 +70,7 @@ def offer_documents(server: MCPServer[Any], library: Open) -> None:
         except BadCall as error:
             raise ResourceNotFoundError(str(error)) from error
         except (AgentError, KnowledgeError) as error:
-            raise ResourceError(f"{error} {error.hint}".strip()) from error
+            raise ResourceError(in_words(str(error), error.hint)) from error
         if len(text) <= _LONGEST:
             return text
         rest = f"read_source reads on: place 'from {_LONGEST}'"
@@ -124,7 +125,7 @@ async def _named(library: Open) -> list[tuple[str, SourceInfo]]:
         names = await known.names()
         return [(names[info.source], info) for info in await known.allowed()]
     except (AgentError, KnowledgeError) as error:
-        raise MCPError(INTERNAL_ERROR, f"{error} {error.hint}".strip()) from error
+        raise MCPError(INTERNAL_ERROR, in_words(str(error), error.hint)) from error
 
 
 def _resource(name: str, info: SourceInfo) -> Resource:

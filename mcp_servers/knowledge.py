@@ -30,7 +30,7 @@ from mcp_servers.knowledge_data import (
     source_data,
 )
 from mcp_servers.prompts import offer_prompts
-from mcp_servers.results import LIMIT, Ticker, fitting, tool, until_ended, weight
+from mcp_servers.results import LIMIT, Ticker, fitting, in_words, tool, until_ended, weight
 
 if TYPE_CHECKING:
     from agent.events import Citation, Event, Usage
@@ -198,7 +198,7 @@ class _Tools:
                     case Usage():
                         usages.append(event)
                     case Failed(message=message, hint=hint):
-                        raise ToolError(f"{message} {hint}".strip())
+                        raise ToolError(in_words(message, hint))
                     case Done():
                         return answer_data(event, citations, usages)
         raise RuntimeError("the ask ended without an answer")

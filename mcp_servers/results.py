@@ -63,7 +63,7 @@ def tool(
         except (MCPError, MCPServerError):
             raise
         except (AgentError, KnowledgeError) as error:
-            raise ToolError(f"{error} {error.hint}".strip()) from error
+            raise ToolError(in_words(str(error), error.hint)) from error
         except Exception as error:
             logger.exception("the tool %s failed", function.__name__)
             what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -86,6 +86,14 @@ def tool(
     # That it is an object, and no more: a model reads the result itself.
     made.fn_metadata.output_schema = {"type": "object"}
     return made
+
+
+def in_words(what: str, hint: str) -> str:
+    """What happened, as a sentence, and what to do next."""
+    what = what.strip()
+    if what and what[-1] not in ".!?…":
+        what += "."
+    return f"{what} {hint}".strip()
 
 
 def reply(data: dict[str, Any]) -> CallToolResult:

@@ -20,7 +20,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 from knowledge.errors import GuardError, ReadError
-from mcp_servers.results import LIMIT, Ticker, fitting, tool, until_ended, weight
+from mcp_servers.results import LIMIT, Ticker, fitting, in_words, tool, until_ended, weight
 
 if TYPE_CHECKING:
     from knowledge.library import Progress, SyncReport
@@ -111,7 +111,6 @@ def build(services: Services, *, version: str = "") -> MCPServer[Any]:
         instructions=INSTRUCTIONS,
         version=version,
         tools=offered,
-        log_level="WARNING",
         cache_hints={"tools/list": _HOUR},
     )
 
@@ -265,7 +264,8 @@ def _telling(url: str) -> Iterator[None]:
         yield
     except (GuardError, ReadError) as error:
         what = "fetched" if isinstance(error, GuardError) else "read"
-        raise ToolError(f"{url[:300]} was not {what}: {error}. {error.hint}".strip()) from error
+        told = in_words(f"{url[:300]} was not {what}: {error}", error.hint)
+        raise ToolError(told) from error
 
 
 def _about(page: WebPage) -> dict[str, Any]:

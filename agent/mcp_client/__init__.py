@@ -6,6 +6,24 @@ client; `process.py` runs a command and ends its whole group. Who may call what 
 """
 
 from agent.mcp_client.client import McpClient, ServerState
-from agent.mcp_client.shapes import Definition, McpFailed, Outcome, Progress
+from agent.mcp_client.shapes import (
+    Ask,
+    Definition,
+    McpFailed,
+    Outcome,
+    Progress,
+    Question,
+    Reply,
+)
 
-__all__ = ["Definition", "McpClient", "McpFailed", "Outcome", "Progress", "ServerState"]
+__all__ = [
+    "Ask",
+    "Definition",
+    "McpClient",
+    "McpFailed",
+    "Outcome",
+    "Progress",
+    "Question",
+    "Reply",
+    "ServerState",
+]

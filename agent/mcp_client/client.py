@@ -15,7 +15,7 @@ from agent.mcp_client.log import ServerLog
 from agent.mcp_client.shapes import McpFailed
 
 if TYPE_CHECKING:
-    from agent.mcp_client.shapes import Definition, Outcome, Progress
+    from agent.mcp_client.shapes import Ask, Definition, Outcome, Progress
     from agent.mcp_entry import Entry
 
 
@@ -52,6 +52,7 @@ class McpClient:
         logs: Path,
         *,
         may_run: Callable[[Entry], Awaitable[bool]],
+        ask: Ask | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
         """Take the servers; nothing is started.
@@ -60,13 +61,15 @@ class McpClient:
             entries: By name, each once.
             logs: The folder of their logs.
             may_run: Asked before a server is started.
+            ask: Asks the user what a server wants to know in the middle of a call. Without it
+                servers are told that nobody can be asked.
             env: Where variables are looked up; the process's environment if not given.
         """
         self._entries = tuple(entries)
         self._logs = logs
         env = os.environ if env is None else env
         self._held = {
-            entry.name: Held(entry, _log(logs, entry.name), env, may_run)
+            entry.name: Held(entry, _log(logs, entry.name), env, may_run, ask)
             for entry in self._entries
             if entry.enabled
         }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.errors import AgentError
 from agent.mcp_client.log import ServerLog
-from agent.mcp_client.shapes import Definition, Lost, McpFailed, Outcome, Progress
+from agent.mcp_client.shapes import Ask, Definition, Lost, McpFailed, Outcome, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,6 +34,7 @@ class Held:
         log: Path,
         env: Mapping[str, str],
         may_run: Callable[[Entry], Awaitable[bool]],
+        ask: Ask | None = None,
     ) -> None:
         """Take an entry; nothing is started."""
         self.entry = entry
@@ -51,6 +52,7 @@ class Held:
         self._failed_at = 0.0
         self._env = env
         self._may_run = may_run
+        self._ask = ask
         self._session: Session | None = None
         self._one = asyncio.Lock()
 
@@ -140,7 +142,8 @@ class Held:
             self.refused = False
             launch = self.entry.launch(self._env)
             began = time.monotonic()
-            session = (await asyncio.to_thread(_door))(self.entry.name, launch, self._env, self.log)
+            door = await asyncio.to_thread(_door)
+            session = door(self.entry.name, launch, self._env, self.log, self._ask)
             await session.open(_OPENING)
             try:
                 await self._list(session)

@@ -8,10 +8,7 @@ ended, what is left of its group, and how long a message may be. Imported late: 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from base64 import b64decode
-from binascii import Error as Base64Error
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -23,11 +20,15 @@ from mcp.client import Client, IncomingMessage
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp.shared.message import SessionMessage
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
 from agent import __version__
+from agent.mcp_client.asking import Asking
+from agent.mcp_client.clocks import Clocks
 from agent.mcp_client.process import ServerProcess
-from agent.mcp_client.shapes import Attachment, Definition, Lost, McpFailed, Outcome, Progress
+from agent.mcp_client.shapes import Ask, Definition, Lost, McpFailed, Outcome, Progress
+from agent.mcp_client.wire import Completing, definition, how_far, outcome, refused
 
 if TYPE_CHECKING:
     from mcp.client._transport import TransportStreams
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 
 _PAGES = 50
 """Pages of a list of tools."""
-_LONGEST = 3600.0
-"""Seconds of a call, however much progress it makes."""
 _CLOSING = 8.0
 """Seconds to close before the rest is cancelled."""
 
@@ -50,7 +49,14 @@ logging.getLogger("mcp").propagate = False
 class Session:
     """A connection. Opened once, and never again after its end."""
 
-    def __init__(self, server: str, launch: Launch, env: Mapping[str, str], log: ServerLog) -> None:
+    def __init__(
+        self,
+        server: str,
+        launch: Launch,
+        env: Mapping[str, str],
+        log: ServerLog,
+        ask: Ask | None = None,
+    ) -> None:
         """Prepare; `open` connects.
 
         Args:
@@ -58,6 +64,8 @@ class Session:
             launch: How to reach it.
             env: Whence a process inherits variables.
             log: Where its standard error goes.
+            ask: Asks the user what the server wants to know; without it, servers are told that
+                nobody can be asked.
         """
         self.changed = False
         """Whether the server has said that its tools are others now."""
@@ -70,6 +78,8 @@ class Session:
         self._holder: asyncio.Task[None] | None = None
         self._leave = asyncio.Event()
         self._why = ""
+        self._clocks = Clocks()
+        self._asking = Asking(server, ask, self._clocks) if ask is not None else None
 
     @property
     def alive(self) -> bool:
@@ -137,15 +147,17 @@ class Session:
             await self._lost(error)
             raise McpFailed(f"It gave no list of tools: {error}") from error
         except ValidationError as error:
-            raise McpFailed(f"Its list of tools does not fit the protocol: {error}") from error
-        return tuple(_definition(self._server, tool) for tool in found)
+            raise McpFailed(
+                f"Its list of tools does not fit the protocol: {_reason(error)}."
+            ) from error
+        return tuple(definition(self._server, tool) for tool in found)
 
     async def call(
         self,
         tool: str,
         arguments: Mapping[str, Any],
         seconds: float,
-        progress: Progress | None = None,
+        tell: Progress | None = None,
     ) -> Outcome:
         """Call a tool. Cancelling tells the server so.
 
@@ -153,26 +165,21 @@ class Session:
             tool: Its name at the server.
             arguments: For it.
             seconds: How long it may go without an answer or a sign of progress.
-            progress: Told of those.
+            tell: Told of those.
 
         Raises:
             McpFailed: It took too long, or answered what is no answer.
             Lost: The connection ended.
         """
         client = self._connected()
-        loop = asyncio.get_running_loop()
-        latest = loop.time() + _LONGEST
-
-        tell = progress
 
         async def moved(progress: float, total: float | None, message: str | None) -> None:
-            if not clock.expired():
-                clock.reschedule(min(loop.time() + seconds, latest))
+            alive()
             if tell is not None:
-                tell(_progress(progress, total, message))
+                tell(how_far(progress, total, message))
 
         try:
-            async with asyncio.timeout(seconds) as clock:
+            async with self._clocks.running(seconds) as alive:
                 result = await client.call_tool(tool, dict(arguments), progress_callback=moved)
         except TimeoutError:
             raise McpFailed(
@@ -181,13 +188,15 @@ class Session:
             ) from None
         except MCPError as error:
             await self._lost(error)
-            return Outcome(str(error), ok=False)
+            return refused(error)
         except (RuntimeError, ValidationError) as error:
             await self._lost(error)
-            raise McpFailed(f"{tool}: its answer does not fit what it promised: {error}") from error
+            raise McpFailed(
+                f"{tool}: its answer does not fit what it promised: {_reason(error)}."
+            ) from error
         except (anyio.ClosedResourceError, anyio.BrokenResourceError, httpx2.HTTPError) as error:
             raise await self._end(error) from error
-        return _outcome(result)
+        return outcome(result)
 
     async def close(self) -> None:
         """End the connection, and the process with its group."""
@@ -221,9 +230,10 @@ class Session:
     async def _hold(self, opened: asyncio.Future[None]) -> None:
         try:
             async with Client(
-                self._http() if self._launch.url else self._pipes(),
+                self._transport(),
                 client_info=types.Implementation(name="understudy", version=__version__),
                 message_handler=self._told,
+                elicitation_callback=self._asking,
                 cache=None,
             ) as client:
                 self._client = client
@@ -250,6 +260,17 @@ class Session:
     async def _told(self, message: IncomingMessage) -> None:
         if isinstance(message, types.ToolListChangedNotification):
             self.changed = True
+
+    def _modern(self) -> bool:
+        """Whether a revision is spoken whose results say what they are."""
+        return (
+            self._client is not None and self._client.protocol_version in MODERN_PROTOCOL_VERSIONS
+        )
+
+    @asynccontextmanager
+    async def _transport(self) -> AsyncGenerator[TransportStreams, None]:
+        async with self._http() if self._launch.url else self._pipes() as (read, write):
+            yield Completing(read, self._modern), write
 
     @asynccontextmanager
     async def _http(self) -> AsyncGenerator[TransportStreams, None]:
@@ -317,56 +338,6 @@ class Session:
         return SessionMessage(message)
 
 
-def _definition(server: str, tool: types.Tool) -> Definition:
-    hints = tool.annotations or types.ToolAnnotations()
-    return Definition(
-        server=server,
-        name=tool.name,
-        title=tool.title or hints.title or "",
-        description=tool.description or "",
-        schema=tool.input_schema,
-        output_schema=tool.output_schema,
-        read_only=hints.read_only_hint is True,
-        destructive=hints.destructive_hint is not False,
-        idempotent=hints.idempotent_hint is True,
-        open_world=hints.open_world_hint is not False,
-    )
-
-
-def _outcome(result: types.CallToolResult) -> Outcome:
-    texts: list[str] = []
-    attachments: list[Attachment] = []
-    for block in result.content:
-        match block:
-            case types.TextContent():
-                texts.append(block.text)
-            case types.ImageContent() | types.AudioContent():
-                attachments.append(_attachment(block.type, block.mime_type, block.data))
-            case types.ResourceLink():
-                texts.append(f"[{block.title or block.name}: {block.uri}]")
-            case types.EmbeddedResource(resource=types.TextResourceContents() as resource):
-                texts.append(f"[{resource.uri}]\n{resource.text}")
-            case types.EmbeddedResource(resource=types.BlobResourceContents() as resource):
-                kind = resource.mime_type or "application/octet-stream"
-                attachments.append(_attachment("file", kind, resource.blob))
-    if result.structured_content is not None and not result.is_error:
-        texts = [json.dumps(result.structured_content, ensure_ascii=False)]
-    return Outcome("\n".join(texts), ok=not result.is_error, attachments=tuple(attachments))
-
-
-def _attachment(kind: str, media_type: str, data: str) -> Attachment:
-    try:
-        return Attachment(kind, media_type, b64decode(data, validate=True))
-    except Base64Error:
-        return Attachment(kind, media_type, data.encode("utf-8", "replace"))
-
-
-def _progress(done: float, total: float | None, message: str | None) -> str:
-    said = " ".join((message or "").split())[:200]
-    far = f"{done:g}" if not total else f"{done:g} of {total:g}"
-    return f"{said} ({far})" if said else far
-
-
 def _innermost(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
@@ -377,4 +348,7 @@ def _reason(error: BaseException) -> str:
     """Why, in words."""
     if isinstance(error, httpx2.ConnectError):
         return "nothing answers at its address"
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False)[0]
+        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
     return (str(error) or type(error).__name__).rstrip(".")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from agent.errors import AgentError
 
@@ -80,3 +80,30 @@ class Outcome:
     """The structured content as JSON where there is any, else the texts."""
     ok: bool = True
     attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a server asks of its user in the middle of a call. A stranger's words, never obeyed."""
+
+    server: str
+    message: str
+    schema: dict[str, Any] = field(default_factory=dict)
+    """JSON Schema of a flat object: the form to fill in. A form must not ask for secrets."""
+    url: str = ""
+    """A page that the person is to visit instead of filling in a form; nothing here opens it."""
+    fault: str = ""
+    """What was wrong with the answer before; empty the first time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the person answered."""
+
+    action: Literal["accept", "decline", "cancel"] = "cancel"
+    """`accept` the form or the visit, `decline` it, or `cancel`: no answer was given."""
+    content: dict[str, Any] = field(default_factory=dict)
+    """The fields filled in; what is left out takes its default."""
+
+
+Ask = Callable[[Question], Awaitable[Reply]]
