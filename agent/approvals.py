@@ -31,6 +31,9 @@ Answer = Literal["deny", "once", "session", "always", "never"]
 TOOL = "mcp://"
 """How the source of a passage begins that is a tool's result: server and tool follow."""
 
+SHOWN = 4000
+"""Characters of what is asked about that every face shows."""
+
 _LASTING = ("always", "never")
 _ALL: tuple[Answer, ...] = ("once", "session", "always", "deny", "never")
 
@@ -39,8 +42,9 @@ _ALL: tuple[Answer, ...] = ("once", "session", "always", "deny", "never")
 class Request:
     """Something that needs a person's word."""
 
-    kind: Literal["tool", "command"]
-    """Call a tool; run a command that came with a project."""
+    kind: Literal["tool", "command", "form", "url"]
+    """Call a tool; run a command that came with a project; fill in a form, or visit a page, for a
+    server that asks for it during a call."""
     title: str
     """What is asked, in a line."""
     detail: str
@@ -50,6 +54,7 @@ class Request:
     server: str
     tool: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    """Of the tool; of a form, its JSON Schema."""
     choices: tuple[Answer, ...] = _ALL
     """The answers that make a difference."""
 
@@ -61,6 +66,8 @@ class Decision:
     answer: Answer = "deny"
     exactly: bool = False
     """The answer is for these arguments only, not for any of the tool."""
+    content: Mapping[str, Any] | None = None
+    """What was filled in of a form; None where it was not shown as one."""
 
 
 Decide = Callable[[Request], Awaitable[Decision]]
@@ -166,6 +173,10 @@ class Approvals:
             known = [k for k in mine if k.definition == use.definition]
             seen = [k for k in mine if k.arguments == "" or k.answer == "always"]
             changed = bool(seen) and not known
+            changed = changed or any(
+                (entry, tool) == (use.entry, use.tool) and definition != use.definition
+                for entry, tool, definition, _ in self._session
+            )
             allowed = any(k.answer == "always" for k in known) or any(
                 (use.entry, use.tool, use.definition, arguments) in self._session
                 for arguments in ("", exact)
@@ -199,7 +210,8 @@ class Approvals:
         )
         decision = await self.decide(request)
         arguments = exact if decision.exactly else ""
-        match decision.answer:
+        # An answer that was not offered is no yes.
+        match decision.answer if decision.answer in request.choices else "deny":
             case "once":
                 return ""
             case "session":
@@ -229,14 +241,18 @@ class Approvals:
 class Trust:
     """The servers of project files that the user has let start, by their exact entries."""
 
-    def __init__(self, file: Path, decide: Decide = deny) -> None:
+    def __init__(
+        self, file: Path, decide: Decide = deny, *, env: Mapping[str, str] | None = None
+    ) -> None:
         """Read what was allowed when it is first needed.
 
         Args:
             file: Where that stands; it need not exist.
             decide: Asks the user.
+            env: Where variables are looked up; the process's environment if not given.
         """
         self.decide = decide
+        self._env = os.environ if env is None else env
         self._file = file
         self._asked: set[str] = set()
         self._one = asyncio.Lock()
@@ -244,23 +260,34 @@ class Trust:
     async def may_run(self, entry: Entry) -> bool:
         """Whether a server may be started; asks once for one that a project names.
 
+        A variable that has become another makes another command of it.
+
         Raises:
-            ConfigError: What was allowed cannot be read or written.
+            ConfigError: What was allowed cannot be read or written, a variable is not set, or the
+                command is too long to be shown whole.
         """
         if entry.source != "project":
             return True
         async with self._one:
+            what = entry.identity(self._env)
+            detail = "\n".join([entry.shown, *entry.variables(self._env)])
             allowed: dict[str, Any] = read_json(self._file).get("servers", {})
-            if entry.fingerprint in allowed:
+            if what in allowed:
                 return True
-            if entry.fingerprint in self._asked:
+            if what in self._asked:
                 return False
-            self._asked.add(entry.fingerprint)
-            what = "reach" if entry.url else "run"
+            if len(detail) > SHOWN:
+                raise ConfigError(
+                    f"{entry.file} names a command of {len(detail)} characters, which is too long "
+                    "to be looked at.",
+                    hint="If you trust it, put it into a mcp.json of your own.",
+                )
+            self._asked.add(what)
+            doing = "reach" if entry.url else "run"
             request = Request(
                 kind="command",
-                title=f"Let this project {what} the MCP server {entry.name}?",
-                detail=entry.shown,
+                title=f"Let this project {doing} the MCP server {entry.name}?",
+                detail=detail,
                 reason=f"{entry.file} names it; it acts with your rights.",
                 server=entry.name,
                 choices=("always", "deny"),
@@ -268,7 +295,7 @@ class Trust:
             if (await self.decide(request)).answer not in ("once", "session", "always"):
                 return False
             told = {"file": entry.file, "server": entry.name, "runs": entry.shown}
-            servers = allowed | {entry.fingerprint: told}
+            servers = allowed | {what: told}
             write_json(self._file, {"version": 1, "servers": servers})
             return True
 

@@ -12,7 +12,9 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -41,6 +43,7 @@ class Limits:
     steps: int | None = None
     """Calls to models and to tools."""
     seconds: float | None = None
+    """Of work: those in which a person is asked something do not count."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +79,11 @@ class Budget:
         self.steps = 0
         self._clock = clock
         self._began = clock()
+        """Moved on by what was waited for a person."""
+        self._asking = 0
+        """How many questions a person has before them."""
+        self._paused = 0.0
+        """Since when there is one."""
         self._stopped = ""
         self._waits: set[asyncio.Timeout] = set()
         self._held: set[Admission] = set()
@@ -99,7 +107,27 @@ class Budget:
         """Until the ask's time is up; None where it has no limit."""
         if self.limits.seconds is None:
             return None
-        return max(0.0, self.limits.seconds - (self._clock() - self._began))
+        now = self._paused if self._asking else self._clock()
+        return max(0.0, self.limits.seconds - (now - self._began))
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Hold the clock while a person is asked something; the wish to stop is still heard.
+
+        Waits may overlap: the clock goes on when the last has ended. Time that was up before is
+        not given back.
+        """
+        if not self._asking:
+            self._paused = self._clock()
+        self._asking += 1
+        self._reset()
+        try:
+            yield
+        finally:
+            self._asking -= 1
+            if not self._asking:
+                self._began += self._clock() - self._paused
+            self._reset()
 
     def check(self) -> None:
         """Refuse to go on once the ask was stopped, or a limit is reached.
@@ -216,7 +244,9 @@ class Budget:
             BudgetSpent: The time was up, or the user stopped the ask.
         """
         self.check()
-        wait = asyncio.timeout(self.seconds_left)
+        wait = asyncio.timeout(None if self._asking else self.seconds_left)
+        before = _current.get()
+        _current.set(self)
         try:
             async with wait:
                 self._waits.add(wait)
@@ -228,6 +258,17 @@ class Budget:
             raise BudgetSpent(self._spent() or _over(self.limits.seconds)) from None
         finally:
             self._waits.discard(wait)
+            _current.set(before)
+
+    def _reset(self) -> None:
+        """Give every wait the time that it has now."""
+        if self._stopped or self.limits.seconds is None:
+            return
+        left = None if self._asking else self.seconds_left
+        for wait in self._waits:
+            if not wait.expired():
+                now = asyncio.get_running_loop().time()
+                wait.reschedule(None if left is None else now + left)
 
     def _spent(self) -> str:
         """Why it may not go on; empty where it may."""
@@ -241,6 +282,14 @@ class Budget:
         if limits.cost is not None and self.cost >= limits.cost > 0:
             return f"The limit of {_dollars(limits.cost)} is reached."
         return ""
+
+
+_current: ContextVar[Budget | None] = ContextVar("budget", default=None)
+
+
+def current() -> Budget | None:
+    """The budget that what runs now is awaited `within`; None for none."""
+    return _current.get()
 
 
 def _over(seconds: float | None) -> str:

@@ -7,17 +7,26 @@ tools have rooms of their own; here they are put together.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.approvals import Approvals, Exposure, Trust, deny
+from agent.budget import current
+from agent.errors import AgentError
+from agent.events import Status
+from agent.mcp_advice import advice
+from knowledge.pack import visible
 
 if TYPE_CHECKING:
     from agent.approvals import Decide, Decision, Request
+    from agent.budget import Budget
     from agent.evidence import Ledger
-    from agent.mcp_client import McpClient
+    from agent.mcp_client import McpClient, Question, Reply
     from agent.mcp_client.results import Results
     from agent.mcp_entry import Entry
+    from agent.mcp_shown import Kept
+    from agent.mcp_tools import McpTools
     from agent.toolbox import Tool
     from knowledge.types import Document
 
@@ -45,6 +54,11 @@ class Connections:
         self._trust = Trust(state / "mcp-projects.json", self._asked)
         self._client: McpClient | None = None
         self._results: Results | None = None
+        self._kept: Kept | None = None
+        self._tools: McpTools | None = None
+        """Of the latest ask."""
+        self._budget: Budget | None = None
+        """Of the latest ask; its clock is held while a person is asked."""
         self._told: set[str] = set()
 
     def ask_through(self, decide: Decide) -> None:
@@ -70,27 +84,38 @@ class Connections:
             return ()
         from agent.mcp_client import McpClient
         from agent.mcp_client.results import Results
+        from agent.mcp_shown import Kept
         from agent.mcp_tools import McpTools
 
+        self._budget = current()
         if self._client is None:
             self._client = McpClient(
-                self._entries, self._state / "mcp", may_run=self._trust.may_run
+                self._entries,
+                self._state / "mcp",
+                may_run=self._trust.may_run,
+                ask=self._questioned,
             )
-        if self._results is None:
+        if self._results is None or self._kept is None:
             self._results = Results(self._state / "mcp-results")
+            self._kept = Kept(self._results)
+        # Before the clock of their start runs: a person takes longer than a server.
+        for entry in self._entries:
+            with suppress(AgentError):  # which its start meets again, and tells
+                await self._trust.may_run(entry)
         await self._client.open(patience=_PATIENCE)
-        found = McpTools(
-            self._client, self._approvals, self.exposure, self._results, ledger=ledger, held=held
+        self._tools = McpTools(
+            self._client, self._approvals, self.exposure, self._kept, ledger=ledger, held=held
         )
-        return found.tools(window, count)
+        return self._tools.tools(window, count)
 
     def troubles(self) -> list[str]:
         """What is wrong with servers, a line each; each is told once."""
         states = () if self._client is None else self._client.states()
+        by_name = {entry.name: entry for entry in self._entries}
         found = [
-            f"{state.name}: {state.error} {state.hint}".rstrip()
-            for state in states
-            if state.state in ("failed", "refused")
+            f"{s.name}: {s.error} {s.hint or advice(by_name[s.name], s.error, s.log)}"
+            for s in states
+            if s.state in ("failed", "refused")
         ]
         new = [text for text in found if text not in self._told]
         self._told.update(new)
@@ -104,11 +129,27 @@ class Connections:
     async def aclose(self) -> None:
         """End the servers. They are started again where they are asked for again."""
         client, self._client = self._client, None
-        results, self._results = self._results, None
+        results, self._results, self._kept = self._results, None, None
         if client is not None:
             await client.aclose()
         if results is not None:
             results.close()
 
     async def _asked(self, request: Request) -> Decision:
-        return await self._decide(request)
+        if self._decide is deny or self._budget is None:
+            return await self._decide(request)
+        with self._budget.waiting():
+            return await self._decide(request)
+
+    async def _questioned(self, question: Question) -> Reply:
+        """A server asks something in the middle of a call."""
+        from agent.mcp_questions import put
+
+        reply, came = await put(question, self._asked)
+        if self._decide is deny:
+            came = "nobody can be asked here, so it was declined"
+        where = f" ({question.url})" if question.url else ""
+        asked = " ".join(visible(f"{question.message}{where}").split())[:500]
+        if self._tools is not None:
+            self._tools.say(Status(f"{question.server} asked: {asked}; {came}.", stage="note"))
+        return reply

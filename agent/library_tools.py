@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from knowledge.library import Library
     from knowledge.types import Document
 
+LIBRARY_TOOLS = frozenset({"search_library", "read_document", "list_sources"})
+"""What they are called."""
+
 _LISTED = 60
 """Sources named at once."""
 _READ = 3

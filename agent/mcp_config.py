@@ -101,6 +101,9 @@ def load(
             if entry is not None:
                 found[name] = entry
             elif name in found:  # it only switches another one
+                if found[name].source == "project":
+                    # Any project may have a server of that name.
+                    flags.pop("approved", None)
                 found[name] = replace(found[name], **flags)
         if wrong and source == "flag":
             raise wrong[0]

@@ -23,6 +23,8 @@ from agent.errors import ConfigError
 Source = Literal["built-in", "project", "user", "flag"]
 
 _VARIABLE = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_SECRET = re.compile("KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH", re.IGNORECASE)
+"""What names are of values that are not to be shown."""
 _PROGRAMS = ("agent", "understudy")
 _MILLISECONDS = 1000
 """From here on a `timeout` is in milliseconds, as Claude Code and Gemini write it; below, seconds,
@@ -86,13 +88,62 @@ class Entry:
 
     @property
     def shown(self) -> str:
-        """The exact command or address, with what is set for it, as written."""
+        """The exact command or address, with what is set for it, as written.
+
+        Keys that are written there in full are left out: it is printed, and kept.
+        """
         if self.url:
-            headers = [f"{name}: {value}" for name, value in self.headers.items()]
+            headers = [f"{n}: {_unkept('AUTH', v)}" for n, v in self.headers.items()]
             return " ".join([self.url, *(f"({header})" for header in headers)])
-        env = [f"{name}={value}" for name, value in self.env.items()]
+        env = [f"{name}={_unkept(name, value)}" for name, value in self.env.items()]
         where = f" (in {self.cwd})" if self.cwd else ""
         return join([*env, self.command, *self.args]) + where
+
+    @property
+    def remote(self) -> bool:
+        """Whether what it is told leaves this machine; an address that is not known does."""
+        if not self.url:
+            return False
+        host = re.match(
+            r"https?://(?:\[([0-9a-fA-F:.]+)\]|([^/?#:@\\]+))(?::\d+)?(?:[/?#]|$)", self.url
+        )
+        named = (host[1] or host[2] or "").lower() if host is not None else ""
+        return not (named in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", named))
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether it may act in its user's name, by what it is given; what it says is theirs."""
+        told = " ".join([self.command, *self.args, self.url])
+        names = (name for name, _ in _VARIABLE.findall(told))
+        return bool(self.headers or self.env or any(_SECRET.search(name) for name in names))
+
+    def identity(self, env: Mapping[str, str] | None = None) -> str:
+        """A hash of what is run or reached with every variable filled in.
+
+        Not of what it is given besides (`env`, `headers`): keys change, and it stays the same.
+
+        Args:
+            env: Where variables are looked up; the process's environment if not given.
+
+        Raises:
+            ConfigError: A variable is not set, or the address is none.
+        """
+        found = self.launch(os.environ if env is None else env)
+        told = [self.fingerprint, found.command, found.cwd if self.cwd else None, found.url]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+    def variables(self, env: Mapping[str, str]) -> list[str]:
+        """What the variables of the command or the address are now, a line each.
+
+        One whose name speaks of a secret is named, and its value is not told.
+        """
+        lines = {}
+        for text in (self.command, *self.args, self.cwd, self.url):
+            for name, _ in _VARIABLE.findall(text):
+                if name in env:
+                    value = "a secret" if _SECRET.search(name) else repr(env[name])
+                    lines[name] = f"{name} is now {value}"
+        return list(lines.values())
 
     @property
     def is_this_program(self) -> bool:
@@ -272,6 +323,11 @@ class _Checked:
         if found is not None and not fits(found):
             raise _wrong(self._file, self._name, key, expected, found)
         return found
+
+
+def _unkept(name: str, value: str) -> str:
+    """A value as it can be shown: one by whose name it is a secret, only where a variable is it."""
+    return value if not _SECRET.search(name) or _VARIABLE.search(value) else "…"
 
 
 def _matches(tool: str, globs: tuple[str, ...]) -> bool:

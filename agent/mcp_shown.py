@@ -25,16 +25,74 @@ if TYPE_CHECKING:
     from agent.mcp_client import Definition, Outcome
     from agent.mcp_client.results import Results
 
+_TOLD = 5
+"""Results of earlier asks that are named to a model."""
 _PAGE = 10_000
 """Characters of a result that are given at once: what a toolbox passes on, less the fence."""
+
+
+class Kept:
+    """The large results of one conversation, and whose they are: a later ask can read on."""
+
+    def __init__(self, results: Results) -> None:
+        """Begin with none.
+
+        Args:
+            results: Where they are written.
+        """
+        self._results = results
+        self._of: dict[str, Definition] = {}
+        self._sizes: dict[str, int] = {}
+
+    def keep(self, text: str, definition: Definition | None) -> str:
+        """Keep a text.
+
+        Args:
+            text: What a tool gave.
+            definition: Whose it is; None for one that no answer may rest on.
+
+        Returns:
+            Its handle.
+        """
+        handle = self._results.keep(text)
+        self._sizes[handle] = len(text)
+        if definition is not None:
+            self._of[handle] = definition
+        return handle
+
+    def keep_file(self, data: bytes, media_type: str) -> Path:
+        """Keep something that is no text."""
+        return self._results.keep_file(data, media_type)
+
+    def text(self, handle: str) -> str:
+        """All of one.
+
+        Raises:
+            McpFailed: There is no such result.
+        """
+        return self._results.text(handle)
+
+    def of(self, handle: str) -> Definition | None:
+        """Whose one is; None where no answer may rest on it."""
+        return self._of.get(handle)
+
+    @property
+    def latest(self) -> list[str]:
+        """The last few, a line each: handle, tool, length."""
+        lines = []
+        for handle in list(self._sizes)[-_TOLD:]:
+            of = self._of.get(handle)
+            named = f"{of.server} {of.name}" if of is not None else "an error"
+            # The names are strangers' words.
+            named = "".join(c if c.isalnum() or c in "_-" else " " for c in named)[:80]
+            lines.append(f"{handle} ({' '.join(named.split())}, {self._sizes[handle]} characters)")
+        return lines
 
 
 class Shown:
     """The results of one ask."""
 
-    def __init__(
-        self, kept: Results, ledger: Ledger | None, held: dict[str, Document] | None
-    ) -> None:
+    def __init__(self, kept: Kept, ledger: Ledger | None, held: dict[str, Document] | None) -> None:
         """Begin with none.
 
         Args:
@@ -45,8 +103,11 @@ class Shown:
         self._kept = kept
         self._ledger = ledger
         self._held = {} if held is None else held
-        self._about: dict[str, Definition] = {}
-        """Whose a large result is, by its handle."""
+
+    @property
+    def earlier(self) -> list[str]:
+        """Large results that can be read now, a line each."""
+        return self._kept.latest
 
     def text(self, handle: str) -> str:
         """All of a large result.
@@ -69,12 +130,11 @@ class Shown:
         notes = []
         for thing in outcome.attachments:
             file: Path = self._kept.keep_file(thing.data, thing.media_type)
-            size = f"{visible(thing.media_type)}, {len(thing.data):,} bytes"
+            size = f"{_name(thing.media_type)}, {len(thing.data):,} bytes"
             notes.append(f"[{thing.kind}: {size}; not shown, kept for the user as {file.name}]")
         text = visible(outcome.text)
         if len(text) > _PAGE:
-            handle = self._kept.keep(text)
-            self._about[handle] = definition
+            handle = self._kept.keep(text, definition if outcome.ok else None)
             shown = self._page(handle, text, 0)
         elif text:
             shown = self._cited(definition, text, 0, len(text)) if outcome.ok else _plain(text)
@@ -89,7 +149,7 @@ class Shown:
         if end < len(text):
             more = f'to read on: read_result {{"handle": "{handle}", "offset": {end}}}'
         head = f"Result {handle}, characters {offset} to {end} of {len(text)}; {more}."
-        about = self._about.get(handle)
+        about = self._kept.of(handle)
         shown = _plain(text[offset:end])
         if about is not None:
             shown = self._cited(about, text, offset, end)
@@ -99,7 +159,7 @@ class Shown:
         """A part of a result as a passage with a number; as plain text where nobody numbers."""
         if self._ledger is None:
             return _plain(text[start:end])
-        title = " ".join(visible(definition.title or definition.name).split())
+        title = _name(definition.title or definition.name)
         document = Document(text, "text", title=f"{definition.server}: {title}")
         self._held[document.id] = document
         passage = Passage(
@@ -143,12 +203,15 @@ class ReadResult:
 
     def __init__(self, shown: Shown) -> None:
         self._shown = shown
+        if earlier := shown.earlier:
+            told = f"{self.spec.description} There are from before: {'; '.join(earlier)}."
+            self.spec = replace(self.spec, description=told)
 
     def doing(self, arguments: dict[str, Any]) -> Status:
         return Status("Reading on in a result", stage="tool")
 
     async def call(self, arguments: dict[str, Any]) -> ToolOutput:
-        handle, offset = arguments["handle"], arguments.get("offset", 0)
+        handle, offset = arguments["handle"].strip(), arguments.get("offset", 0)
         try:
             text = self._shown.text(handle)
         except McpFailed as error:
@@ -161,6 +224,11 @@ class ReadResult:
         if offset >= len(text):
             return ToolOutput(f"{handle} has {len(text)} characters: nothing stands at {offset}.")
         return await asyncio.to_thread(self._shown.read, handle, offset)
+
+
+def _name(text: str) -> str:
+    """A stranger's word for something, on one line and of bounded length."""
+    return " ".join(visible(text).split())[:200]
 
 
 def _plain(text: str) -> ToolOutput:

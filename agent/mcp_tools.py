@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from agent.approvals import Use
 from agent.events import Status
 from agent.mcp_client.shapes import McpFailed
+from agent.mcp_offered import DescribeTool, FindTools, Named, UseTool, step, title
 from agent.mcp_shown import ReadResult, Shown
-from agent.messages import ToolSpec
 from agent.toolbox import BadCall, ToolFailed, ToolOutput
 from knowledge.lexical import terms
 from knowledge.pack import fenced, visible
@@ -28,19 +29,21 @@ if TYPE_CHECKING:
     from agent.approvals import Approvals, Exposure
     from agent.evidence import Ledger
     from agent.mcp_client import Definition, McpClient
-    from agent.mcp_client.results import Results
+    from agent.mcp_entry import Entry
+    from agent.mcp_offered import Told
+    from agent.mcp_shown import Kept
     from agent.toolbox import Tool
 
 _LONGEST_NAME = 64
 """Characters that all providers take."""
-_DESCRIPTION = 1_500
-"""Characters of a description that are told."""
 _SHARE = 10
 """The tools may take one part in so many of the model's context."""
 _WINDOW = 32_000
 """Tokens of a context that is not known."""
-_FOUND = 8
-"""Tools named by one search."""
+_REASON = 600
+"""Characters of why a call failed."""
+_EVERY = 0.5
+"""Seconds from one step of a call that is told to the next: a server may tell of thousands."""
 
 
 class McpTools:
@@ -51,11 +54,11 @@ class McpTools:
         client: McpClient,
         approvals: Approvals,
         exposure: Exposure,
-        results: Results,
+        kept: Kept,
         *,
         ledger: Ledger | None = None,
         held: dict[str, Document] | None = None,
-        told: Callable[[Status], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take the servers; `McpClient.open` has been awaited.
 
@@ -63,18 +66,19 @@ class McpTools:
             client: The servers.
             approvals: Who may call what.
             exposure: What the model has read, in this conversation.
-            results: Where large results are kept.
+            kept: The large results of this conversation.
             ledger: The passages that the model reads in this ask; results are added as such, so
                 that an answer can cite them. None gives them as text.
             held: Gets the documents of those passages, by id.
-            told: Told of the progress of a call while it runs.
+            clock: Seconds, for tests.
         """
         self.client = client
         self._approvals = approvals
         self._exposure = exposure
         self._ledger = ledger
-        self._shown = Shown(results, ledger, held)
-        self._told = told
+        self._shown = Shown(kept, ledger, held)
+        self._clock = clock
+        self._told: Told | None = None
         self._names: dict[str, Definition] = {}
         for definition in client.tools:
             self._names[_name(definition, self._names)] = definition
@@ -88,14 +92,14 @@ class McpTools:
         """
         if not self._names:
             return ()
-        every = [_Named(self, name, known) for name, known in self._names.items()]
+        every = [Named(self, name, known) for name, known in self._names.items()]
         reading = ReadResult(self._shown)
         size = 0
         for tool in every:
             text = json.dumps([tool.spec.name, tool.spec.description, tool.spec.parameters])
             size += count(text) or len(text) // 4
         if size * _SHARE > (window or _WINDOW):
-            return (_Find(self), _Describe(self), _Use(self), reading)
+            return (FindTools(self), DescribeTool(self), UseTool(self), reading)
         return (*every, reading)
 
     def known(self, name: str) -> Definition:
@@ -121,145 +125,91 @@ class McpTools:
         ranked = sorted(self._names.items(), key=score, reverse=True)
         return [item for item in ranked if score(item)] or ranked
 
-    async def call(self, definition: Definition, arguments: dict[str, Any]) -> ToolOutput:
+    def say(self, status: Status) -> None:
+        """Tell of a step of the call that runs; nobody hears it while there is none."""
+        if self._told is not None:
+            self._told(status)
+
+    async def call(
+        self, definition: Definition, arguments: dict[str, Any], told: Told | None = None
+    ) -> ToolOutput:
         """Call a tool, once that is approved.
 
+        Args:
+            definition: As the model was told of it.
+            arguments: For it.
+            told: Gets its steps while it runs.
+
         Raises:
-            ToolFailed: It may not, or could not be done.
+            ToolFailed: It may not be called, or is gone.
         """
         if self._ledger is not None:
             self._exposure.passages(self._ledger.passages)
         entry = self.client.entry(definition.server)
-        now = self.client.tool(definition.server, definition.name) or definition
-        use = Use(
-            server=definition.server,
-            entry=entry.fingerprint,
-            tool=definition.name,
-            definition=now.digest,
-            arguments=arguments,
-            sends_out=now.sends_out,
-            approved=entry.approves(definition.name),
-        )
-        if refusal := await self._approvals.refusal(use, self._exposure):
-            raise ToolFailed(f"{refusal} Do not ask for it again.")
-
-        def moved(text: str) -> None:
-            if self._told is not None:
-                self._told(Status(f"{definition.name}: {text}", stage="tool"))
-
+        self._told = told
         try:
+            now = await self._approved(definition, entry, arguments)
+            # From here on the model may read what the server says, if only why it failed.
+            far = entry.remote
+            self._exposure.untrusted |= now.open_world or far
+            self._exposure.private |= not now.open_world or entry.has_keys
             outcome = await self.client.call(
-                definition.server, definition.name, arguments, progress=moved
+                definition.server,
+                definition.name,
+                arguments,
+                progress=self._moved(definition),
+                digest=now.digest,
             )
         except McpFailed as error:
-            raise ToolFailed(f"{error} {error.hint}".rstrip()) from error
-        if now.open_world:
-            self._exposure.untrusted = True
-        else:
-            self._exposure.private = True
+            return _failed(definition, error)
+        finally:
+            self._told = None
         # Megabytes take a moment, in which the rest of the program goes on.
         return await asyncio.to_thread(self._shown.output, outcome, definition)
 
+    async def _approved(
+        self, definition: Definition, entry: Entry, arguments: dict[str, Any]
+    ) -> Definition:
+        """The tool as it is now, which may be called.
 
-class _Named:
-    """One tool of one server."""
+        Raises:
+            ToolFailed: It may not, or there is none any more.
+        """
+        allowed: Definition | None = None
+        while True:
+            now = self.client.tool(definition.server, definition.name)
+            if now is None:
+                raise ToolFailed(f"{definition.server} has no tool {title(definition)} any more.")
+            if allowed is not None and now.digest == allowed.digest:
+                return now
+            use = Use(
+                server=definition.server,
+                entry=entry.identity(),
+                tool=definition.name,
+                definition=now.digest,
+                arguments=arguments,
+                # What a server says of itself does not make a line out of this machine none.
+                sends_out=now.sends_out or entry.remote,
+                approved=entry.approves(definition.name),
+            )
+            if refusal := await self._approvals.refusal(use, self._exposure):
+                raise ToolFailed(f"{refusal} Do not ask for it again.")
+            # A person takes a while, in which the server may have described it otherwise.
+            allowed = now
 
-    repeats = True
+    def _moved(self, definition: Definition) -> Callable[[str], None]:
+        """Tells of the progress of a call, not too often and nothing twice."""
+        said, latest = "", -_EVERY
 
-    def __init__(self, tools: McpTools, name: str, definition: Definition) -> None:
-        self._tools = tools
-        self._definition = definition
-        self.spec = ToolSpec(name, _description(definition), _schema(definition))
+        def moved(text: str) -> None:
+            nonlocal said, latest
+            text = " ".join(visible(text).split())[:200]
+            now = self._clock()
+            if text != said and now - latest >= _EVERY:
+                said, latest = text, now
+                self.say(Status(f"{step(definition).text}: {text}", stage="tool"))
 
-    def doing(self, arguments: dict[str, Any]) -> Status:
-        return _doing(self._definition)
-
-    async def call(self, arguments: dict[str, Any]) -> ToolOutput:
-        return await self._tools.call(self._definition, arguments)
-
-
-class _Find:
-    repeats = False
-    spec = ToolSpec(
-        "find_tools",
-        "Find tools, by what is to be done, among the many that the user has connected. Gives "
-        "their names; read about one with describe_tool, then call it with use_tool.",
-        {
-            "type": "object",
-            "properties": {"query": {"type": "string", "description": "What is to be done."}},
-            "required": ["query"],
-            "additionalProperties": False,
-        },
-    )
-
-    def __init__(self, tools: McpTools) -> None:
-        self._tools = tools
-
-    def doing(self, arguments: dict[str, Any]) -> Status:
-        return Status("Looking for a tool", stage="tool")
-
-    async def call(self, arguments: dict[str, Any]) -> ToolOutput:
-        found = self._tools.search(arguments["query"])
-        lines = [f"{name}: {_first(tool)}" for name, tool in found[:_FOUND]]
-        if (more := len(found) - _FOUND) > 0:
-            lines.append(f"({more} more: search in other words)")
-        return ToolOutput(fenced("\n".join(lines)))
-
-
-class _Describe:
-    repeats = False
-    spec = ToolSpec(
-        "describe_tool",
-        "What a tool does, and the JSON Schema of its arguments.",
-        {
-            "type": "object",
-            "properties": {"name": {"type": "string", "description": "As find_tools gives it."}},
-            "required": ["name"],
-            "additionalProperties": False,
-        },
-    )
-
-    def __init__(self, tools: McpTools) -> None:
-        self._tools = tools
-
-    def doing(self, arguments: dict[str, Any]) -> Status:
-        return Status("Reading about a tool", stage="tool")
-
-    async def call(self, arguments: dict[str, Any]) -> ToolOutput:
-        known = self._tools.known(arguments["name"])
-        return ToolOutput(fenced(f"{_description(known)}\n{json.dumps(_schema(known))}"))
-
-
-class _Use:
-    repeats = True
-    spec = ToolSpec(
-        "use_tool",
-        "Call a tool that find_tools has found.",
-        {
-            "type": "object",
-            "properties": {
-                "name": {"type": "string", "description": "As find_tools gives it."},
-                "arguments": {
-                    "type": "object",
-                    "description": "By the schema that describe_tool gives.",
-                },
-            },
-            "required": ["name", "arguments"],
-            "additionalProperties": False,
-        },
-    )
-
-    def __init__(self, tools: McpTools) -> None:
-        self._tools = tools
-
-    def doing(self, arguments: dict[str, Any]) -> Status:
-        try:
-            return _doing(self._tools.known(arguments["name"]))
-        except BadCall:
-            return Status("Calling a tool", stage="tool")
-
-    async def call(self, arguments: dict[str, Any]) -> ToolOutput:
-        return await self._tools.call(self._tools.known(arguments["name"]), arguments["arguments"])
+        return moved
 
 
 def _name(definition: Definition, taken: dict[str, Definition]) -> str:
@@ -272,32 +222,14 @@ def _name(definition: Definition, taken: dict[str, Definition]) -> str:
     return name
 
 
-def _description(definition: Definition) -> str:
-    text = " ".join(visible(definition.description or definition.title).split())
-    if len(text) > _DESCRIPTION:
-        text = text[:_DESCRIPTION].rsplit(" ", 1)[0] + " …"
-    return text or definition.name
-
-
 def _spaced(text: str) -> str:
     """A name's words apart."""
     return text.replace("_", " ").replace("-", " ")
 
 
-def _first(definition: Definition) -> str:
-    """The beginning of a description."""
-    text = _description(definition)
-    return text if len(text) < 160 else text[:160].rsplit(" ", 1)[0] + " …"
-
-
-def _schema(definition: Definition) -> dict[str, Any]:
-    """The schema of an object, whatever the server gave; the same without what is invisible."""
-    schema: dict[str, Any] = json.loads(visible(json.dumps(definition.schema, ensure_ascii=False)))
-    if schema.get("type") != "object":
-        schema = {"type": "object", **schema, "properties": schema.get("properties", {})}
-    return schema
-
-
-def _doing(definition: Definition) -> Status:
-    title = " ".join(visible(definition.title or definition.name).split())[:80]
-    return Status(f"{definition.server}: {title}", stage="tool")
+def _failed(definition: Definition, error: McpFailed) -> ToolOutput:
+    """A call that came to nothing. Why may be the server's words: data for the model."""
+    why = " ".join(visible(str(error)).split())[:_REASON]
+    told = f"{title(definition)} failed. Go on without it."
+    note = f"{why} {error.hint}".rstrip()
+    return ToolOutput(f"{told} What is known of it:\n{fenced(why)}", ok=False, note=note)

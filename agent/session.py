@@ -17,7 +17,8 @@ from agent.approvals import deny
 from agent.budget import Budget, Limits
 from agent.compaction import Memory
 from agent.errors import AgentError, SessionNotFound, TranscriptError, UsageError
-from agent.events import Done, Event, Failed, Status
+from agent.events import Citation, Done, Event, Failed, Status, ToolCall
+from agent.library_tools import LIBRARY_TOOLS
 from agent.models.metered import Metered
 from agent.modes.base import Turn
 from agent.transcripts import messages_of
@@ -92,6 +93,8 @@ class Session:
         self._memory = Memory()
         if resume is not None and transcripts is not None:
             self._memory = _remembered(transcripts, resume)
+            if connections is not None and _told_by_strangers(transcripts, resume):
+                connections.exposure.untrusted = True
 
     @property
     def history(self) -> tuple[Message, ...]:
@@ -212,6 +215,16 @@ def _remembered(transcripts: Transcripts, session: str) -> Memory:
         if turn.state == "done":
             memory.add(turn.n, messages_of(turn.question, turn.events))
     return memory
+
+
+def _told_by_strangers(transcripts: Transcripts, session: str) -> bool:
+    """Whether what a session goes on with may hold text of strangers: of the web, or of a tool."""
+    return any(
+        (isinstance(event, ToolCall) and event.name not in LIBRARY_TOOLS)
+        or (isinstance(event, Citation) and "://" in event.source)
+        for turn in transcripts.turns(session)
+        for event in turn.events
+    )
 
 
 async def _finished(write: Callable[..., Status | None], *args: object) -> Status | None:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from agent.errors import AgentError, BudgetSpent
 from agent.events import Status, ToolCall, ToolResult
@@ -78,6 +78,16 @@ class Tool(Protocol):
         """
 
 
+@runtime_checkable
+class Telling(Protocol):
+    """A tool whose calls tell how far they are."""
+
+    async def call_telling(
+        self, arguments: dict[str, Any], told: Callable[[Status], None]
+    ) -> ToolOutput:
+        """As `Tool.call`; `told` gets the steps of the call while it runs."""
+
+
 class Toolbox:
     """The tools of one ask, under its budget. Calls are made one after the other."""
 
@@ -130,6 +140,11 @@ class Toolbox:
         shown = output.full if full is None else full
         return "\n".join(filter(None, [output.text, self.ledger.render(output.found, shown)]))
 
+    @staticmethod
+    async def warm() -> None:
+        """Import what the first call would wait for."""
+        await asyncio.to_thread(_checker)
+
     async def call(
         self, request: ToolRequest, *, unreadable: str | None = None, counted: bool = True
     ) -> AsyncGenerator[Event, None]:
@@ -145,6 +160,8 @@ class Toolbox:
             AgentError, KnowledgeError: The user must act.
         """
         async with self._one:
+            if counted:
+                await self.warm()
             raised: AgentError | KnowledgeError | None = None
             tool = self._tools.get(request.name)
             refusal = self._refusal(request, tool, unreadable) if counted else None
@@ -154,12 +171,22 @@ class Toolbox:
             if tool is None or refusal is not None:
                 output = refusal or ToolOutput("", ok=False)
             else:
+                told: asyncio.Queue[Status | None] = asyncio.Queue()
+                task = asyncio.create_task(
+                    self._run(tool, request.arguments, counted, told.put_nowait)
+                )
+                task.add_done_callback(lambda _: told.put_nowait(None))
                 try:
-                    output = await self._run(tool, request.arguments, counted)
+                    while (step := await told.get()) is not None:
+                        yield step
+                    output = await task
                 except BudgetSpent as end:
                     raised, output = end, ToolOutput(f"Not finished: {end}", ok=False)
                 except (AgentError, KnowledgeError) as error:
                     raised, output = error, ToolOutput(f"Not done: {error}", ok=False)
+                finally:
+                    task.cancel()
+                    await asyncio.gather(task, return_exceptions=True)
                 self._first[_key(request, unreadable)] = output
             text = self.text(output)
             self.ledger.visible |= output.full
@@ -188,7 +215,7 @@ class Toolbox:
         if tool is None:
             known = ", ".join(self._tools)
             return ToolOutput(f"There is no tool {request.name!r}. Take one of: {known}.", ok=False)
-        if wrong := _misfit(tool.spec.parameters, request.arguments):
+        if wrong := _checker()(tool.spec.parameters, request.arguments):
             return ToolOutput(f"The arguments do not fit: {wrong}. Mend the call.", ok=False)
         if (first := self._first.get(key)) and not tool.repeats:
             hidden = frozenset(first.found) - self.ledger.visible
@@ -198,11 +225,22 @@ class Toolbox:
             )
         return None
 
-    async def _run(self, tool: Tool, arguments: dict[str, Any], counted: bool) -> ToolOutput:
+    async def _run(
+        self,
+        tool: Tool,
+        arguments: dict[str, Any],
+        counted: bool,
+        told: Callable[[Status], None],
+    ) -> ToolOutput:
+        def work() -> Awaitable[ToolOutput]:
+            if isinstance(tool, Telling):
+                return tool.call_telling(arguments, told)
+            return tool.call(arguments)
+
         if counted:
             self._budget.step()
         try:
-            output = await self._budget.within(lambda: tool.call(arguments))
+            output = await self._budget.within(work)
         except BadCall as error:
             return ToolOutput(f"This cannot be done as asked: {error}", ok=False)
         except ToolFailed as error:
@@ -210,9 +248,21 @@ class Toolbox:
                 f"{tool.spec.name} failed: {error} Go on without it.", ok=False, note=str(error)
             )
         if (more := len(output.text) - _LONGEST) > 0:
-            cut = f"{output.text[:_LONGEST]}\n(cut here: {more} more characters)"
+            cut = f"{head(output.text, _LONGEST)}\n(cut here: {more} more characters)"
             output = replace(output, text=cut)
         return output
+
+
+def head(text: str, longest: int) -> str:
+    """The beginning of what a tool says; a fence that is open at the cut is closed there."""
+    kept = text[:longest]
+    fence = ""
+    for line in kept.split("\n") if kept != text else ():
+        if fence and line == fence:
+            fence = ""
+        elif not fence and len(line) > 2 and not line.strip("~"):
+            fence = line
+    return f"{kept}\n{fence}" if fence else kept
 
 
 def _key(request: ToolRequest, unreadable: str | None) -> str:
@@ -221,23 +271,8 @@ def _key(request: ToolRequest, unreadable: str | None) -> str:
     return f"{request.name} {arguments}"
 
 
-def _misfit(schema: dict[str, Any], arguments: dict[str, Any]) -> str:
-    """What is wrong with arguments by their schema; empty if they fit.
+def _checker() -> Callable[[dict[str, Any], dict[str, Any]], str]:
+    """What looks whether arguments fit. Its import takes a moment, and only calls need it."""
+    from agent.arguments import misfit
 
-    A schema that is none, or that points to others elsewhere, asks for nothing: nothing is fetched.
-    """
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import SchemaError, best_match
-    from referencing import Registry
-    from referencing.exceptions import Unresolvable
-
-    try:
-        Draft202012Validator.check_schema(schema)
-        validator = Draft202012Validator(schema, registry=Registry())
-        error = best_match(validator.iter_errors(arguments))
-    except (SchemaError, Unresolvable):
-        return ""
-    if error is None:
-        return ""
-    where = ".".join(str(part) for part in error.absolute_path)
-    return f"{where}: {error.message}" if where else error.message
+    return misfit

@@ -15,6 +15,7 @@ from agent.errors import ConfigError, TranscriptError
 from agent.paths import Paths
 
 if TYPE_CHECKING:
+    from agent.budget import Limits
     from agent.connections import Connections
     from agent.models.base import ChatModel
     from agent.modes.base import Mode
@@ -265,9 +266,6 @@ class Parts:
             TranscriptError: A session is to be resumed and the store cannot be opened. Otherwise
                 the answer is worth more than its record: it goes on, and `notify` is told.
         """
-        from agent.budget import Limits
-        from agent.session import Session
-
         with ExitStack() as stack:
             transcripts: Transcripts | None = None
             try:
@@ -280,24 +278,61 @@ class Parts:
                 resume = transcripts.find(resume)
             elif transcripts is not None and last and (resume := transcripts.last()) is None:
                 self._notify("There is no session to go on with: this begins one.")
-            yield Session(
-                modes=self.modes(),
-                model=self.model,
-                library=stack.enter_context(self.open_library()),
+            yield self.session(
+                stack.enter_context(self.open_library()),
                 transcripts=transcripts,
                 resume=resume,
-                mode=self.config.mode,
-                passages=self.config.passages,
-                max_tokens=self.config.answer_tokens,
-                limits=Limits(
-                    cost=self.config.max_cost,
-                    tokens=self.config.max_tokens,
-                    steps=self.config.max_steps,
-                    seconds=self.config.max_seconds,
-                ),
-                quoter=self.quoter,
                 connections=self.connections(),
             )
+
+    def session(
+        self,
+        library: Library,
+        *,
+        transcripts: Transcripts | None = None,
+        resume: str | None = None,
+        connections: Connections | None = None,
+    ) -> Session:
+        """A session over a library that is open, as the settings say.
+
+        Args:
+            library: What is answered from.
+            transcripts: Where it is kept; None keeps it in memory only.
+            resume: The stored session to go on with.
+            connections: The tools of others that its model may call.
+
+        Raises:
+            SessionNotFound: `resume` names none.
+            TranscriptError: The store cannot be read.
+        """
+        from agent.session import Session
+
+        return Session(
+            modes=self.modes(),
+            model=self.model,
+            library=library,
+            transcripts=transcripts,
+            resume=resume,
+            mode=self.config.mode,
+            passages=self.config.passages,
+            max_tokens=self.config.answer_tokens,
+            limits=self.limits,
+            quoter=self.quoter,
+            connections=connections,
+        )
+
+    @property
+    def limits(self) -> Limits:
+        """What one ask may use."""
+        from agent.budget import Limits
+
+        config = self.config
+        return Limits(
+            cost=config.max_cost,
+            tokens=config.max_tokens,
+            steps=config.max_steps,
+            seconds=config.max_seconds,
+        )
 
     def connections(self) -> Connections:
         """The MCP servers that are configured, for one conversation. Starts none.

@@ -6,7 +6,8 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING
 
-from agent.approvals import Decision, deny
+from agent.approvals import SHOWN, Decision, deny
+from agent.cli.form import fill_in
 from agent.cli.terminal import clean, is_terminal, line
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ _LETTERS: dict[str, tuple[Answer, str]] = {
     "n": ("deny", "no"),
     "v": ("never", "never"),
 }
-_DETAIL = 4000
-"""Characters of what is asked about that are shown; it says so where there are more."""
 
 
 def terminal(console: Console) -> Decide:
@@ -34,6 +33,8 @@ def terminal(console: Console) -> Decide:
         offered = {k: v for k, v in _LETTERS.items() if v[0] in request.choices}
         if "once" not in request.choices:  # a yes that holds
             offered = {"y": ("always", "yes, and remember it"), "n": ("deny", "no")}
+        elif request.kind in ("form", "url"):
+            offered = {"y": ("once", "yes"), "n": ("deny", "no")}
         options = ", ".join(f"{key} = {words}" for key, (_, words) in offered.items())
         while True:
             console.remark(f"{options} [n]")
@@ -41,7 +42,12 @@ def terminal(console: Console) -> Decide:
             if not typed:
                 return Decision("deny")
             if typed[0] in offered:
-                return Decision(offered[typed[0]][0])
+                answer = offered[typed[0]][0]
+                if request.kind == "form" and answer == "once":
+                    return Decision(
+                        answer, content=await fill_in(console, request.arguments, _line)
+                    )
+                return Decision(answer)
 
     return ask
 
@@ -49,7 +55,7 @@ def terminal(console: Console) -> Decide:
 def show(console: Console, request: Request) -> None:
     """Print what is asked, and what of it is a stranger's words set in."""
     console.remark(f"{request.title} {request.reason}")
-    shown = request.detail[:_DETAIL]
+    shown = request.detail[:SHOWN]
     for text in clean(shown).splitlines():
         console.remark(f"    {line(text)}")
     if more := len(request.detail) - len(shown):

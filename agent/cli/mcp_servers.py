@@ -13,7 +13,7 @@ from agent.cli import exits
 from agent.cli.group import command
 from agent.cli.terminal import Console, one_line
 from agent.cli.text import plural
-from agent.errors import AgentError
+from agent.errors import AgentError, ConfigError
 
 if TYPE_CHECKING:
     from agent.approvals import Decide
@@ -52,10 +52,18 @@ def test(console: Console, name: str, given: Path | None, as_json: bool) -> int:
     Exit code: 0 it can be used, 1 it cannot.
     """
     from agent.cli.approval import terminal
+    from agent.mcp_advice import advice
 
     loaded = _load(given)
-    entry = replace(loaded.entry(name), enabled=True)
+    try:
+        entry = replace(loaded.entry(name), enabled=True)
+    except ConfigError:
+        # The one that is meant may be in a file, or an entry, that is wrong.
+        _tell(console, loaded)
+        raise
+    console.transient(f"Starting {name} …")
     state = _try(replace(loaded, entries=(entry,)), terminal(console))[0]
+    console.clear()
     if as_json:
         from agent.cli.json_text import dump
 
@@ -67,16 +75,21 @@ def test(console: Console, name: str, given: Path | None, as_json: bool) -> int:
     if state.state == "ready":
         return exits.OK
     if not as_json:
-        raise AgentError(f"{state.name}: {state.error}", hint=state.hint or f"See {state.log}")
+        hint = state.hint or advice(entry, state.error, state.log)
+        raise AgentError(f"{state.name}: {state.error}", hint=hint)
     return exits.FAILED
 
 
 def show(console: Console, given: Path | None, *, as_json: bool) -> int:
     """Start all servers, and print how they stand."""
     from agent.approvals import deny
+    from agent.mcp_advice import advice
 
     loaded = _load(given)
+    if starting := [entry.name for entry in loaded.entries if entry.enabled]:
+        console.transient(f"Starting {', '.join(starting)} …")
     states = _try(loaded, deny)
+    console.clear()
     broken = any(state.state in ("failed", "refused") for state in states)
     if as_json:
         from agent.cli.json_text import dump
@@ -87,14 +100,21 @@ def show(console: Console, given: Path | None, *, as_json: bool) -> int:
         for state in states:
             click.echo(_line(state))
             if state.error:
-                console.error(f"{state.name}: {state.error}", state.hint)
+                entry = loaded.entry(state.name)
+                hint = state.hint or advice(entry, state.error, state.log)
+                console.error(f"{state.name}: {state.error}", hint)
         if not states:
             console.note("No MCP server is configured.")
             console.hint('put {"mcpServers": {"NAME": {"command": "…", "args": []}}} into '
                          f"{_user_file()}")  # fmt: skip
-    for problem in loaded.problems if not as_json else ():
-        console.error(str(problem), problem.hint)
+        _tell(console, loaded)
     return exits.FAILED if broken or loaded.problems else exits.OK
+
+
+def _tell(console: Console, loaded: Loaded) -> None:
+    """What is wrong in the files."""
+    for problem in loaded.problems:
+        console.error(str(problem), problem.hint)
 
 
 def _load(given: Path | None) -> Loaded:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from agent.budget import Limits
     from agent.events import Event
     from agent.wiring import Parts
     from knowledge.library import Filters, Library, Progress, SyncReport
@@ -77,20 +76,8 @@ class Held:
         self, question: str, mode: str, filters: Filters | None
     ) -> AsyncGenerator[Event, None]:
         """Ask in a session of its own."""
-        from agent.session import Session
-
-        parts, config = self._parts, self._parts.config
         self._asked = True
-        session = Session(
-            modes=parts.modes(),
-            model=parts.model,
-            library=await self.library(),
-            mode=config.mode,
-            passages=config.passages,
-            max_tokens=config.answer_tokens,
-            limits=self._limits(),
-            quoter=parts.quoter,
-        )
+        session = self._parts.session(await self.library())
         async with aclosing(session.ask(question, mode=mode or None, filters=filters)) as events:
             async for event in events:
                 yield event
@@ -107,20 +94,9 @@ class Held:
         from agent.models.metered import Metered
 
         self._asked = True
-        model = Metered(self._parts.model, Budget(self._limits()))
+        model = Metered(self._parts.model, Budget(self._parts.limits))
         async with aclosing(model.stream([Message("user", prompt)])) as deltas:
             return "".join([delta.text async for delta in deltas if isinstance(delta, TextDelta)])
-
-    def _limits(self) -> Limits:
-        from agent.budget import Limits
-
-        config = self._parts.config
-        return Limits(
-            cost=config.max_cost,
-            tokens=config.max_tokens,
-            steps=config.max_steps,
-            seconds=config.max_seconds,
-        )
 
     async def close(self) -> None:
         """Let go of all of it."""

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.messages import Evidence, Message
+from agent.toolbox import head
 
 if TYPE_CHECKING:
     from agent.models.base import ChatModel
@@ -120,7 +121,7 @@ class Conversation:
         output, full = self._tools.outputs[id], self._full(id)
         text = output.text
         if id in self._cut:
-            text = text[:_HEAD]
+            text = head(text, _HEAD)
         if text != output.text or full != output.full:
             output = replace(output, text=f"{text} {_SHORTENED}")
         return self._tools.text(output, full)

@@ -75,10 +75,10 @@ class ToolLoop:
         self._ids: set[str] = set()
         self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
 
-    @staticmethod
-    async def warm() -> None:
-        """Import what the first run would wait for."""
+    async def warm(self) -> None:
+        """Import what the first run would wait for, one after the other."""
         await asyncio.to_thread(_door)
+        await self._tools.warm()
 
     async def events(self, messages: Sequence[Message]) -> AsyncGenerator[Event, None]:
         """Run.

@@ -137,6 +137,7 @@ class McpClient:
         arguments: Mapping[str, Any],
         *,
         progress: Progress | None = None,
+        digest: str = "",
     ) -> Outcome:
         """Call a tool; cancelling ends it at the server, too.
 
@@ -145,6 +146,7 @@ class McpClient:
             tool: Its name there.
             arguments: For it.
             progress: Told how far it is.
+            digest: As it was described when it was allowed; empty where that does not matter.
 
         Raises:
             McpFailed: It could not be done.
@@ -152,7 +154,7 @@ class McpClient:
         held = self._held.get(server)
         if held is None:
             raise McpFailed(f"There is no MCP server '{server}'.", hint="agent mcp list")
-        return await held.call(tool, arguments, progress)
+        return await held.call(tool, arguments, progress, digest)
 
     def states(self) -> tuple[ServerState, ...]:
         """How each configured server stands."""

@@ -89,12 +89,23 @@ class Held:
             raise self._failed(error) from error
 
     async def call(
-        self, tool: str, arguments: Mapping[str, Any], progress: Progress | None
+        self,
+        tool: str,
+        arguments: Mapping[str, Any],
+        progress: Progress | None,
+        digest: str = "",
     ) -> Outcome:
         """Call a tool.
 
         A server that had ended is started again first. One that ends during a call is started
         again once; the call is made again only where the tool says that this does no harm.
+
+        Args:
+            tool: Its name at the server.
+            arguments: For it.
+            progress: Told how far it is.
+            digest: As it was described when it was allowed; described otherwise by now, it is not
+                called. Empty where that does not matter.
 
         Raises:
             AgentError: It could not be done.
@@ -104,6 +115,8 @@ class Held:
             sent = False
             try:
                 session = await self._connected()
+                if digest and digest != getattr(self.tools.get(tool), "digest", ""):
+                    break
                 sent = True
                 return await session.call(tool, arguments, self.entry.timeout, progress)
             except Lost as lost:
@@ -115,6 +128,10 @@ class Held:
                 again = True
             except AgentError as error:
                 raise self._failed(error) from error
+        raise McpFailed(
+            f"MCP server {self.entry.name}: {tool} was described otherwise when it was allowed.",
+            hint="Call it again: it is asked about as it is now.",
+        )
 
     async def close(self) -> None:
         """End it."""

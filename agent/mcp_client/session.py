@@ -115,7 +115,8 @@ class Session:
         except TimeoutError:
             opened.cancel()
             await self.close()
-            raise McpFailed(f"No answer within {seconds:.0f} seconds of its start.") from None
+            said = f" It said: {self._log.last_words}" if self._log.last_words else ""
+            raise McpFailed(f"No answer within {seconds:.0f} seconds of its start.{said}") from None
         except BaseException:
             opened.cancel()
             await self.close()

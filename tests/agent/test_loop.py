@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from agent.evidence import Ledger
 from agent.library_tools import library_tools
 from agent.loop import ToolLoop
 from agent.loop.conversation import Conversation
-from agent.messages import Message, ModelUsage, ToolRequest
+from agent.messages import Message, ModelUsage, ToolRequest, ToolSpec
 from agent.models.metered import Metered
 from agent.models.script_file import ScriptedReply
 from agent.models.scripted import Scripted
@@ -282,3 +283,36 @@ async def test_the_usage_of_a_reply_reaches_the_events_whole() -> None:
     usage = ModelUsage(input_tokens=7, output_tokens=5, cached_tokens=3, cost=0.1)
     run = await Run(Scripted([ScriptedReply("No air [1].", usage=usage)])).go()
     assert run.of(Usage) == [Usage(7, 5, 3, 0.1)]
+
+
+async def test_the_steps_of_a_call_are_events_of_the_loop_before_its_result() -> None:
+    heard = asyncio.Event()
+
+    class Slow:
+        repeats = True
+        spec = ToolSpec("slow", "Take a while.", {"type": "object", "properties": {}})
+
+        def doing(self, arguments: dict[str, Any]) -> Status:
+            return Status("Going slowly", stage="tool")
+
+        async def call(self, arguments: dict[str, Any]) -> ToolOutput:
+            raise AssertionError("one that tells is asked to tell")
+
+        async def call_telling(
+            self, arguments: dict[str, Any], told: Callable[[Status], None]
+        ) -> ToolOutput:
+            told(Status("half way", stage="tool"))
+            await heard.wait()
+            return ToolOutput("There.")
+
+    async def review(draft: str, emit: Callable[[Event], None]) -> str:
+        return ""
+
+    tools = Toolbox([Slow()], Budget(), Ledger("q"))
+    loop = ToolLoop(Scripted([wants(("slow", {})), "Done."]), tools, review)
+    kinds = []
+    async for event in loop.events(ASKED):
+        if event == Status("half way", stage="tool"):
+            heard.set()  # it arrives while the tool runs
+        kinds.append(type(event).__name__)
+    assert kinds[1:5] == ["Status", "ToolCall", "Status", "ToolResult"]

@@ -188,3 +188,66 @@ async def test_a_refused_command_is_not_asked_twice_in_a_run(file: Path) -> None
 
 async def test_the_users_own_servers_are_not_asked_about(file: Path) -> None:
     assert await Trust(file).may_run(replace(PROJECT, source="user"))
+
+
+async def test_a_tool_that_changes_within_a_session_asks_again_and_says_why(file: Path) -> None:
+    person = Person("session", "deny")
+    approvals = Approvals(file, person)
+    await approvals.refusal(USE, Exposure())
+    assert await approvals.refusal(replace(USE, definition="other"), Exposure())
+    assert "otherwise than when you allowed it" in person.asked[1].reason
+
+
+async def test_a_tool_by_another_name_inherits_nothing(file: Path) -> None:
+    person = Person("always", "deny")
+    approvals = Approvals(file, person)
+    await approvals.refusal(USE, Exposure())
+    assert await approvals.refusal(replace(USE, tool="send "), Exposure())
+    assert await approvals.refusal(replace(USE, server="mail2", entry="other"), Exposure())
+
+
+VARIABLE = replace(PROJECT, command="${SERVER}", args=("${NOTES:-/notes}",), env={"A": "${KEY}"})
+
+
+async def test_a_projects_command_is_shown_with_what_its_variables_are(file: Path) -> None:
+    person = Person("deny")
+    env = {"SERVER": "/bin/sh", "KEY": "x", "API_KEY": "hidden"}
+    await Trust(file, person, env=env).may_run(VARIABLE)
+    await Trust(file, person, env=env).may_run(replace(VARIABLE, args=("${API_KEY}",)))
+    assert person.asked[0].detail.splitlines() == [
+        "'A=${KEY}' '${SERVER}' '${NOTES:-/notes}'", "SERVER is now '/bin/sh'",
+    ]  # fmt: skip
+    assert person.asked[1].detail.splitlines()[1:] == [
+        "SERVER is now '/bin/sh'", "API_KEY is now a secret",
+    ]  # fmt: skip
+
+
+async def test_a_projects_command_that_a_variable_makes_another_is_asked_again(file: Path) -> None:
+    env = {"SERVER": "/usr/bin/good", "KEY": "x"}
+    assert await Trust(file, Person("always"), env=env).may_run(VARIABLE)
+    assert await Trust(file, env=env | {"KEY": "renewed"}).may_run(VARIABLE)
+    assert not await Trust(file, env=env | {"SERVER": "/tmp/evil"}).may_run(VARIABLE)
+    assert not await Trust(file, env=env | {"NOTES": "/etc"}).may_run(VARIABLE)
+    assert "x" not in json.loads(file.read_text())["servers"]
+
+
+async def test_a_projects_command_whose_variable_is_not_set_is_not_asked_about(file: Path) -> None:
+    person = Person("always")
+    with pytest.raises(ConfigError, match="SERVER, which is not set"):
+        await Trust(file, person, env={}).may_run(VARIABLE)
+    assert person.asked == []
+
+
+async def test_an_answer_that_was_not_offered_is_no_yes(file: Path) -> None:
+    approvals = Approvals(file, Person("always", "session"))
+    assert await approvals.refusal(USE, both())
+    assert await approvals.refusal(USE, both())
+    assert not file.exists()
+
+
+async def test_a_projects_command_that_cannot_be_shown_whole_is_not_offered(file: Path) -> None:
+    person = Person("always")
+    padded = replace(PROJECT, args=(" " * 5000, "; rm -rf ~"))
+    with pytest.raises(ConfigError, match="too long to be looked at"):
+        await Trust(file, person).may_run(padded)
+    assert person.asked == []

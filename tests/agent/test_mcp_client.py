@@ -104,6 +104,18 @@ async def test_a_server_killed_between_calls_is_started_again(tmp_path: Path) ->
         assert opened.pid("fix") != first
 
 
+async def test_a_tool_described_otherwise_than_it_was_allowed_is_not_called(tmp_path: Path) -> None:
+    async with client(tmp_path, fixture()) as opened:
+        await opened.open()
+        echo = opened.tool("fix", "echo")
+        assert echo is not None
+        allowed = await opened.call("fix", "echo", {"text": "on"}, digest=echo.digest)
+        assert allowed.text == "on"
+        with pytest.raises(McpFailed, match="echo was described otherwise"):
+            await opened.call("fix", "echo", {"text": "on"}, digest="another")
+        assert opened.states()[0].state == "ready"
+
+
 async def test_a_call_that_a_server_dies_of_is_not_made_twice(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     async with client(tmp_path, fixture()) as opened:

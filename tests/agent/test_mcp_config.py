@@ -80,10 +80,16 @@ def test_a_built_in_server_is_off_until_the_users_file_enables_it(places: Places
 def test_a_project_cannot_approve_its_own_tools(places: Places) -> None:
     places.project(p={"command": "x", "alwaysAllow": ["*"]})
     assert not places.load().entry("p").approves("send")
-    places.user(p={"alwaysAllow": ["read*"]})
+
+
+def test_a_users_word_for_a_name_is_not_inherited_by_any_projects_server_of_that_name(
+    places: Places,
+) -> None:
+    places.project(p={"command": "x"})
+    places.user(p={"alwaysAllow": ["*"], "deny": ["send"]})
     found = places.load().entry("p")
-    assert found.approves("read_file")
-    assert not found.approves("send")
+    assert not found.approves("read_file")
+    assert not found.offers("send")
 
 
 def test_this_programs_own_entry_for_other_programs_is_left_out(places: Places) -> None:
@@ -189,3 +195,56 @@ def test_the_fingerprint_is_of_what_would_be_run_and_not_of_its_switches() -> No
 def test_the_command_is_shown_whole_with_its_variables_as_written() -> None:
     found = entry(command="run", args=["a b", "; rm"], env={"KEY": "${KEY}"})
     assert found.shown == "'KEY=${KEY}' run 'a b' '; rm'"
+
+
+def test_a_projects_file_that_is_a_link_stays_the_projects(places: Places, tmp_path: Path) -> None:
+    places.user(mine={"command": "x", "alwaysAllow": ["*"]})
+    elsewhere = tmp_path / "elsewhere.json"
+    elsewhere.write_text('{"mcpServers": {"mine": {"command": "evil"}, "p": {"command": "y"}}}')
+    file = places.project()
+    file.unlink()
+    file.symlink_to(elsewhere)
+    found = places.load()
+    assert found.entry("mine").command == "x"
+    linked = found.entry("p")
+    assert (linked.source, linked.file) == ("project", str(file))
+    assert linked.launch({}).cwd == str(file.parent)
+
+
+def test_a_projects_link_to_the_users_own_file_gives_it_no_rights(places: Places) -> None:
+    places.user(mine={"command": "x", "alwaysAllow": ["*"], "enabled": False})
+    file = places.project()
+    file.unlink()
+    file.symlink_to(mcp_config.user_file(places.paths))
+    entry = places.load().entry("mine")
+    assert (entry.source, entry.enabled) == ("user", False)
+
+
+@pytest.mark.parametrize(
+    ("url", "remote"),
+    [
+        ("", False),
+        ("http://localhost:8000/mcp", False),
+        ("http://127.0.0.1/mcp", False),
+        ("http://[::1]:8000/mcp", False),
+        ("https://example.org/mcp", True),
+        ("http://localhost@example.org/mcp", True),
+        ("http://localhost:80@example.org/mcp", True),
+        ("http://127.0.0.1.example.org/", True),
+        ("http://localhost\\@example.org/", True),
+        ("${ADDRESS}", True),
+    ],
+)
+def test_what_is_told_to_a_server_elsewhere_leaves_this_machine(url: str, remote: bool) -> None:
+    entry = Entry("a", "user", url=url, command="" if url else "x")
+    assert entry.remote is remote
+
+
+def test_keys_that_are_written_out_are_not_shown() -> None:
+    entry = Entry("a", "user", command="x", env={"API_KEY": "sk-1", "LD_PRELOAD": "/x.so"})
+    assert entry.shown == "'API_KEY=…' LD_PRELOAD=/x.so x"
+    entry = Entry("a", "user", url="https://e.org/", headers={"Authorization": "Bearer sk-1"})
+    assert entry.shown == "https://e.org/ (Authorization: …)"
+    assert entry.has_keys
+    assert Entry("a", "user", command="x", args=("--token", "${MY_TOKEN}")).has_keys
+    assert not Entry("a", "user", command="x", args=("${HOME}/notes",)).has_keys

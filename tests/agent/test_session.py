@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from agent.budget import Limits
+from agent.connections import Connections
 from agent.errors import BudgetSpent, RateLimited, SessionNotFound
-from agent.events import Done, Event, Failed, Status, Token
+from agent.events import Done, Event, Failed, Status, Token, ToolCall, ToolResult
 from agent.messages import Message
 from agent.models.metered import Metered
 from agent.modes.base import Mode, Turn
@@ -60,6 +61,18 @@ async def test_the_turn_reaches_the_mode_with_what_was_given() -> None:
     (turn,) = mode.turns
     assert (turn.question, turn.context, turn.passages, turn.max_tokens) == ("Q?", "c", 3, 9)
     assert turn.history == ()
+
+
+@pytest.mark.parametrize(("name", "strangers"), [("search_library", False), ("one__look", True)])
+async def test_a_resumed_session_knows_whether_strangers_have_spoken_in_it(
+    store: Transcripts, tmp_path: Path, name: str, strangers: bool
+) -> None:
+    called = (ToolCall("1", name, {}), ToolResult("1", "It is so.", ok=True))
+    talk = session(ScriptedMode(*called, *ANSWER), store)
+    await ask(talk)
+    connections = Connections((), state=tmp_path, settings=tmp_path)
+    session(ScriptedMode(), store, resume=talk.id, connections=connections)
+    assert connections.exposure.untrusted is strangers
 
 
 async def test_answers_become_the_next_turns_history() -> None:

@@ -77,3 +77,42 @@ def test_with_no_input_nobody_is_asked(keyboard: Callable[..., Any]) -> None:
 
 def test_without_a_terminal_nobody_is_asked() -> None:
     assert asyncio.run(terminal(Console())(TOOL)) == Decision("deny")
+
+
+FORM = Request(
+    "form", "town asks you something. Do you answer?", "Where to?", "It is sent there.", "town",
+    arguments={"properties": {
+        "town": {"type": "string"}, "days": {"type": "integer"}, "sure": {"type": "boolean"},
+        "with": {"type": "array"}, "note": True,
+    }},
+    choices=("once", "deny"),
+)  # fmt: skip
+
+
+def test_a_form_is_filled_in_line_by_line_and_what_does_not_fit_is_asked_again(
+    keyboard: Keyboard,
+) -> None:
+    decision, shown = keyboard("y\nBergen\nmany\n3\nno\nAda, Bo\n\n", FORM)
+    assert decision == Decision(
+        "once", content={"town": "Bergen", "days": 3, "sure": False, "with": ["Ada", "Bo"]}
+    )
+    assert "That is not a whole number." in shown
+
+
+def test_a_form_that_is_refused_is_not_filled_in(keyboard: Keyboard) -> None:
+    decision, shown = keyboard("n\n", FORM)
+    assert decision == Decision("deny")
+    assert "empty line" not in shown
+
+
+def test_a_form_that_is_left_empty_says_nothing_for_its_user(keyboard: Keyboard) -> None:
+    decision, _ = keyboard("y\n\n\n\n\n\n", FORM)
+    assert decision == Decision("once", content={})
+
+
+def test_an_address_to_visit_is_shown_and_answered_with_yes_or_no(keyboard: Keyboard) -> None:
+    page = replace(FORM, kind="url", detail="https://example.org/log-in", arguments={})
+    decision, shown = keyboard("y\n", page)
+    assert decision == Decision("once")
+    assert "https://example.org/log-in" in shown
+    assert "y = yes, n = no" in shown

@@ -1,0 +1,60 @@
+"""Whether a call's arguments fit the schema of its tool; said to the model, which may mend them.
+
+A schema may be a stranger's. It is a help to the model and no guard: one that cannot be checked
+asks for nothing, nothing that it points to is fetched, and no regular expression of it is run.
+Imported late: jsonschema takes a while.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+from referencing import Registry
+
+_LEFT_OUT = {"pattern", "patternProperties", "$schema", "$id"}
+"""Expressions, which can be made to run for ever, and what would bring them back by another name:
+a part of a schema that names its own dialect is checked by that dialect's rules."""
+_REST = {"additionalProperties", "unevaluatedProperties"}
+"""What means the properties that no expression has named."""
+_BY_NAME = {"properties", "$defs", "definitions", "dependentSchemas"}
+"""Schemas by names, which are no keywords."""
+_VALUES = {"enum", "const", "default", "examples"}
+"""What holds no schema."""
+_LONGEST = 500
+"""Characters of what is wrong: it may quote what the schema allows."""
+
+
+def misfit(schema: dict[str, Any], arguments: dict[str, Any]) -> str:
+    """What is wrong with arguments by their schema; empty if they fit."""
+    try:
+        plain = _plain(schema)
+        Draft202012Validator.check_schema(plain)
+        validator = Draft202012Validator(plain, registry=Registry())
+        error = best_match(validator.iter_errors(arguments))
+    except Exception:  # no schema, or one that turns in circles or overflows: a stranger's affair
+        return ""
+    if error is None:
+        return ""
+    where = ".".join(str(part) for part in error.absolute_path)
+    said = f"{where}: {error.message}" if where else error.message
+    return said if len(said) <= _LONGEST else said[:_LONGEST] + " …"
+
+
+def _plain(schema: Any) -> Any:
+    """The same without what is not checked."""
+    if isinstance(schema, list):
+        return [_plain(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    out = _LEFT_OUT | (_REST if "patternProperties" in schema else set())
+    plain: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in _VALUES:
+            plain[key] = value
+        elif key in _BY_NAME and isinstance(value, dict):
+            plain[key] = {name: _plain(part) for name, part in value.items()}
+        elif key not in out:
+            plain[key] = _plain(value)
+    return plain
