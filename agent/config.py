@@ -32,6 +32,10 @@ _SECRET_VALUE = re.compile(
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
+NO_PERSONA = "none"
+"""What the setting `persona` says where none is worn."""
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """What the user has chosen. Each field but `origins` is a setting of that name."""
@@ -68,6 +72,10 @@ class Config:
     """Name of the environment variable that holds the model's key, if not the provider's usual."""
     passages: int = field(default=8, metadata={"range": (1, 100)})
     """How many passages are retrieved for a question."""
+    persona: str = NO_PERSONA
+    """Who restyles answers: a persona's name or its card's file, or `none`."""
+    persona_seconds: float = field(default=30.0, metadata={"range": (0.1, 3600)})
+    """The longest that a persona may take for an answer; what it has not restyled stays plain."""
     answer_tokens: int | None = field(default=None, metadata={"range": (1, 10_000_000)})
     """The longest answer, in the model's tokens; unset leaves it to the model."""
     max_cost: float | None = field(default=None, metadata={"range": (0, 1_000_000)})

@@ -17,7 +17,7 @@ from agent.approvals import deny
 from agent.budget import Budget, Limits
 from agent.compaction import Memory
 from agent.errors import AgentError, SessionNotFound, TranscriptError, UsageError
-from agent.events import Citation, Done, Event, Failed, Status, ToolCall
+from agent.events import Citation, Done, Event, Failed, Revision, Status, ToolCall
 from agent.library_tools import LIBRARY_TOOLS
 from agent.models.metered import Metered
 from agent.modes.base import Turn
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from agent.messages import Message
     from agent.models.base import ChatModel
     from agent.modes.base import Mode
+    from agent.persona.restyle import Persona
     from agent.summaries import Summary
     from agent.transcripts import State, Transcripts
     from knowledge.library import Filters, Library
@@ -56,6 +57,7 @@ class Session:
         limits: Limits | None = None,
         quoter: ChatModel | None = None,
         connections: Connections | None = None,
+        persona: Persona | None = None,
     ) -> None:
         """Compose a session; nothing is stored before the first ask.
 
@@ -71,6 +73,7 @@ class Session:
             limits: What each ask may use; None for no limits.
             quoter: Quotes what was found where an ask ended before its model spoke.
             connections: The tools of others that its model may call.
+            persona: Restyles what a mode has answered; None leaves it plain.
 
         Raises:
             SessionNotFound: `resume` names none.
@@ -88,6 +91,7 @@ class Session:
         self._limits = limits
         self._quoter = quoter
         self._connections = connections
+        self._persona = persona
         self._budget: Budget | None = None
         """Of the ask that is running."""
         self._memory = Memory()
@@ -112,7 +116,11 @@ class Session:
             if self._connections is not None:
                 await self._connections.aclose()
         finally:
-            await self.model.aclose()
+            try:
+                if self._persona is not None:
+                    await self._persona.aclose()
+            finally:
+                await self.model.aclose()
 
     async def ask(
         self,
@@ -190,6 +198,15 @@ class Session:
                     yield event
             if last is None:
                 raise RuntimeError(f"the mode {chosen.name!r} ended without Done or Failed")
+            revised = any(isinstance(event, Revision) for event in record.events)
+            if self._persona is not None and isinstance(last, Done) and not revised:
+                async with aclosing(self._persona.restyle(last, budget)) as events:
+                    async for event in events:
+                        if isinstance(event, Done):
+                            last = event
+                            break
+                        record.add(event)
+                        yield event
             if isinstance(last, Done):
                 last = replace(last, seconds=round(time.monotonic() - began, 3))
                 messages = messages_of(question, [*record.events, last])

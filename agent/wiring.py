@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent import libraries
-from agent.config import Config
+from agent.config import NO_PERSONA, Config
 from agent.errors import ConfigError, TranscriptError
 from agent.paths import Paths
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from agent.connections import Connections
     from agent.models.base import ChatModel
     from agent.modes.base import Mode
+    from agent.persona.restyle import Persona
     from agent.session import Session
     from agent.transcripts import Transcripts
     from knowledge.embed import Embedder
@@ -198,6 +199,24 @@ class Parts:
         )
 
     @cached_property
+    def persona(self) -> Persona | None:
+        """Who restyles answers; None for nobody. Loads no weights yet.
+
+        Raises:
+            ConfigError: There is no such persona, or it cannot be worn.
+        """
+        if self.config.persona in ("", NO_PERSONA):
+            return None
+        from agent.persona.wearing import put_on
+
+        def model(config: Config) -> ChatModel:
+            if config is self.config:
+                return self.model
+            return Parts(self.paths, config, env=self._env, notify=self._notify).model
+
+        return put_on(self.config, self.paths, model)
+
+    @cached_property
     def quoter(self) -> ChatModel:
         """Who quotes what was found where the budget ended before the model spoke."""
         from agent.models.embedded import Embedded
@@ -319,6 +338,7 @@ class Parts:
             limits=self.limits,
             quoter=self.quoter,
             connections=connections,
+            persona=self.persona,
         )
 
     @property

@@ -31,6 +31,7 @@ _ALL = "all"
 @click.option(
     "--model", metavar="MODEL", help="Who answers: embedded, local:PATH, any litellm name."
 )
+@click.option("--persona", metavar="NAME", help="Who says the answer: a persona, or none.")
 @budgets.options
 @filters.options
 @click.option(
@@ -49,6 +50,7 @@ def ask(
     question: tuple[str, ...],
     mode: str | None,
     model: str | None,
+    persona: str | None,
     max_cost: float | None,
     max_tokens: int | None,
     max_steps: int | None,
@@ -86,6 +88,7 @@ def ask(
             "library": console.library,
             "mode": None if mode == _ALL else mode,
             "model": model,
+            "persona": persona,
             "max_cost": max_cost,
             "max_tokens": max_tokens,
             "max_steps": max_steps,
@@ -101,6 +104,8 @@ def ask(
             printer.model, printer.session = parts.config.model, lambda: session.id
         if isinstance(printer, JsonPrinter):
             printer.mode = parts.config.mode
+        if isinstance(printer, TextPrinter):
+            printer.waits = parts.persona is not None
         return answer(
             session,
             printer,

@@ -53,7 +53,9 @@ def demo(console: Console, model: str | None) -> int:
             "The handbook is not installed with the program.",
             hint="pip install --force-reinstall understudy",
         )
-    yours = Parts.from_env({"model": model or "embedded", "library": "demo", "mode": "naive"})
+    yours = Parts.from_env(
+        {"model": model or "embedded", "library": "demo", "mode": "naive", "persona": "none"}
+    )
     with TemporaryDirectory(prefix="understudy-demo-", ignore_cleanup_errors=True) as place:
         root = Path(place)
         paths = replace(

@@ -55,6 +55,8 @@ class Tally:
 
     def __init__(self) -> None:
         self.text = ""
+        self.plain: str | None = None
+        """The answer before a persona restyled it; None where none did."""
         self.citations: list[Citation] = []
         self.usage = Usage()
         self.done: Done | None = None
@@ -64,7 +66,7 @@ class Tally:
         if isinstance(event, Token):
             self.text += event.text
         elif isinstance(event, Revision):
-            self.text = event.text
+            self.text, self.plain = event.text, event.before
         elif isinstance(event, Citation):
             self.citations.append(event)
         elif isinstance(event, Usage):
@@ -96,6 +98,8 @@ class TextPrinter:
             summary_to_answer: Put the line that sums up on stdout too (the demo is all answer).
         """
         self.code = exits.FAILED
+        self.waits = False
+        """Show no answer before it is final: a persona may still put it in other words."""
         self._console = console
         self._summary_to_answer = summary_to_answer
         self._tally = Tally()
@@ -106,9 +110,11 @@ class TextPrinter:
         self._tally.add(event)
         match event:
             case Token(text=text):
-                self._write(text)
+                if not self.waits:
+                    self._write(text)
             case Revision(text=text):
-                self._write(("\n\n" if self._begun else "") + text)
+                if not self.waits:
+                    self._write(("\n\n" if self._begun else "") + text)
             case Done():
                 self._end(event)
             case Failed(message=message, hint=hint):
@@ -139,6 +145,9 @@ class TextPrinter:
 
     def interrupted(self) -> None:
         """End the line that the answer stopped in."""
+        if self.waits:
+            self._write(self._tally.text)
+            self.waits = False
         if self._begun:
             sys.stdout.write("\n")
             sys.stdout.flush()
@@ -284,6 +293,8 @@ def answer_object(tally: Tally, mode: str, model: str, session: str | None) -> d
         "seconds": round(done.seconds, 3) if done else None,
         "session": session,
     }
+    if tally.plain is not None:
+        answer["plain"] = tally.plain
     if done and done.note:
         answer["note"] = done.note
     if done and done.removed_markers:

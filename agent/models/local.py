@@ -56,6 +56,8 @@ class Local:
         prefixes: Path,
         limit: int = LIMIT,
         temperature: float | None = None,
+        adapter: str | Path | None = None,
+        scale: float = 1.0,
     ) -> None:
         """Take the weights by their path; touches no file yet.
 
@@ -64,11 +66,16 @@ class Local:
             prefixes: The folder where caches are kept from run to run.
             limit: Bytes that they may have in all.
             temperature: None or 0 for the likeliest token each time.
+            adapter: Trained changes to the weights: a LoRA folder of PEFT's for safetensors, a
+                GGUF file of one for GGUF.
+            scale: How strong the adapter is; 0 is the weights alone.
         """
         self.name = f"{PREFIX}{path}"
         self.store = PrefixStore(prefixes, limit=limit)
         self._path = Path(path).expanduser().absolute()
         self._temperature = temperature or 0.0
+        self._adapter = None if adapter is None else Path(adapter).expanduser().absolute()
+        self._scale = scale
         self._weights: Weights | None = None
         self._engine: Engine | None = None
         self._loading = threading.Lock()
@@ -137,7 +144,10 @@ class Local:
 
     def _found(self) -> Weights:
         if self._weights is None:
-            self._weights = local_files.find(self._path)
+            found = local_files.find(self._path)
+            if self._adapter is not None:
+                found = local_files.with_adapter(found, self._adapter, self._scale)
+            self._weights = found
         return self._weights
 
     def _load(self) -> Engine:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -35,6 +35,10 @@ class Weights:
     """As the weights say; None if they do not."""
     digest: str
     """Changes where a file does; another copy of the same files has another one."""
+    adapter: Path | None = None
+    """Trained changes to them: a folder of PEFT's, or a GGUF file."""
+    scale: float = 1.0
+    """How strong the adapter is."""
 
 
 def find(path: Path) -> Weights:
@@ -76,6 +80,36 @@ def find(path: Path) -> Weights:
             f"{error.filename or path} cannot be read: {error.strerror}.",
             hint=f"Look at it: ls -l '{path}'",
         ) from error
+
+
+def with_adapter(weights: Weights, adapter: Path, scale: float) -> Weights:
+    """The weights with an adapter on them.
+
+    Raises:
+        UnknownModel: It is not there, or of a kind that does not fit the weights.
+    """
+    if weights.kind == "gguf":
+        fits, kind = adapter.is_file(), "a GGUF file of a LoRA adapter"
+    else:
+        needed = ("adapter_config.json", "adapter_model.safetensors")
+        fits, kind = (
+            all((adapter / name).is_file() for name in needed),
+            ("a folder with adapter_config.json and adapter_model.safetensors"),
+        )
+    if not fits:
+        raise UnknownModel(
+            f"{adapter} is no adapter for {weights.path.name}: it needs {kind}.",
+            hint="Export one from a training run: agent finetune export",
+        )
+    try:
+        said = f"{weights.digest} {_digest(adapter)} {scale}"
+    except OSError as error:
+        raise ModelError(
+            f"{error.filename or adapter} cannot be read: {error.strerror}.",
+            hint=f"Look at it: ls -l '{adapter}'",
+        ) from error
+    digest = hashlib.sha256(said.encode()).hexdigest()
+    return replace(weights, digest=digest, adapter=adapter, scale=scale)
 
 
 def gguf_facts(path: Path) -> Iterator[tuple[str, Any]]:

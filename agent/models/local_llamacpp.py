@@ -83,12 +83,18 @@ class LlamaCpp:
         params.ui = False
         params.warmup = False
         params.verbosity = -1
+        self._lora: list[dict[str, float]] = []
+        if weights.adapter is not None:
+            params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(weights.adapter), 1.0)]
+            # Loaded at full strength; how strong it is, each request says.
+            self._lora = [{"id": 0, "scale": weights.scale}]
         try:
             self._server = xllamacpp.Server(params)
         except RuntimeError as error:
             shutil.rmtree(self._slots, ignore_errors=True)
             raise ModelError(
-                f"llama.cpp cannot load {weights.path}: it is damaged, of a kind that this version "
+                f"llama.cpp cannot load {weights.adapter or weights.path}: it is damaged, of a "
+                "kind that this version "
                 f"({version('xllamacpp')}) does not know, or larger than the memory.",
                 hint="Fetch it again, take smaller weights, or: pip install -U xllamacpp",
             ) from error
@@ -206,6 +212,7 @@ class LlamaCpp:
             "id_slot": 0,
             "stream": True,
             "return_progress": True,
+            "lora": self._lora,
         }
         with self._door(), closing(self._ask("/completion", asked)) as response:
             for line in response:

@@ -76,6 +76,8 @@ class Transformers:
                 use_safetensors=True,
                 dtype=self._torch.float32 if self._device == "cpu" else "auto",
             )
+            if weights.adapter is not None:
+                self._model = _adapted(self._model, weights.adapter, weights.scale)
             self._model.to(self._device).eval()
         self._empty = transformers.DynamicCache
         self._layer = _roomy_layer()
@@ -291,6 +293,22 @@ class Transformers:
             # own word has to do.
             pass
         return frozenset(end for end in ends if end is not None)
+
+
+def _adapted(model: Any, adapter: Path, scale: float) -> Any:
+    """The model with a LoRA adapter merged into its weights, `scale` times as strong as trained."""
+    try:
+        from peft import PeftModel
+        from peft.tuners.lora import LoraLayer
+    except ImportError as error:
+        raise missing_extra("peft") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        adapted = PeftModel.from_pretrained(model, str(adapter))
+        for module in adapted.modules():
+            if isinstance(module, LoraLayer):
+                module.set_scale("default", scale)
+        return adapted.merge_and_unload()
 
 
 def _roomy_layer() -> Any:

@@ -207,7 +207,5 @@ def test_a_wrong_address_is_not_repeated_since_it_may_hold_a_password(paths: Pat
 
 
 def test_nothing_is_offered_that_does_not_exist(paths: Paths) -> None:
-    settings = {s.name: s for s in describe(Config.load(paths, {}))}
-    assert "persona" not in settings
     with pytest.raises(ConfigError):
         set_value(paths, "embedder_api_key_env", "0a9d-not-a-name")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from agent.budget import Limits
+from agent.card import Card
 from agent.errors import BadModelOutput, RateLimited
 from agent.events import (
     Citation,
@@ -33,6 +34,8 @@ from agent.models.script_file import ScriptedReply
 from agent.models.scripted import Scripted
 from agent.models.wire import MALFORMED
 from agent.modes.base import Mode
+from agent.persona.restyle import Persona
+from agent.persona.voices import Prompted, Tables
 from agent.session import Session
 from agent.transcripts import Transcripts, merged
 from agent.wiring import MODES, Parts
@@ -47,6 +50,7 @@ TEXTS = {
 }
 QUESTION = "What moons has Mars, and has the Moon air?"
 LIMITS = Limits(steps=6, tokens=3000)
+CARD = Card("sailor", asides=("Arr", "matey"), words={"and": "an'"})
 
 FAKES: dict[str, Callable[[], Mode]] = {
     "played": lambda: ScriptedMode(
@@ -148,6 +152,7 @@ async def check(events: Sequence[Event], library: Library) -> None:
         revisions = [event for event in events if isinstance(event, Revision)]
         assert done.text == (revisions[-1].text if revisions else said)
         assert not revisions or revisions[0].before == said
+        assert len(revisions) <= 1
         verified = [e for e in events if isinstance(e, Citation) and e.verified]
         assert verified or done.outcome not in ("grounded", "partial")
 
@@ -162,21 +167,43 @@ async def test_every_ask_keeps_the_contract_within_its_budget(
     tmp_path: Path,
     libraries: dict[str, Library],
 ) -> None:
+    await ask_and_check(mode, model, libraries[library], tmp_path)
+
+
+@pytest.mark.parametrize("voice", ["tables", "the model that answers"])
+@pytest.mark.parametrize("model", [*MODELS, *SERVED])
+@pytest.mark.parametrize("mode", [*MODES, *FAKES])
+async def test_every_ask_keeps_the_contract_with_a_persona_worn(
+    mode: str,
+    model: str,
+    voice: str,
+    tmp_path: Path,
+    libraries: dict[str, Library],
+) -> None:
+    await ask_and_check(mode, model, libraries["full"], tmp_path, voice=voice)
+
+
+async def ask_and_check(
+    mode: str, model: str, library: Library, tmp_path: Path, *, voice: str = ""
+) -> None:
     store = Transcripts(tmp_path / "transcripts.db")
     with named(model) as asked:
         session = Session(
             modes={"m": FAKES[mode]()} if mode in FAKES else Parts.from_env({}).modes(),
             model=asked,
-            library=libraries[library],
+            library=library,
             transcripts=store,
             mode="m" if mode in FAKES else mode,
             limits=LIMITS,
             quoter=Embedded(None),
+            persona=Persona(CARD, Tables(CARD) if voice == "tables" else Prompted(CARD, asked))
+            if voice
+            else None,
         )
         async with asyncio.timeout(120):
             events = [event async for event in session.ask(QUESTION)]
         await asked.aclose()
-    await check(events, libraries[library])
+    await check(events, library)
     if isinstance(asked, Scripted):
         assert LIMITS.steps is not None
         assert len(asked.calls) <= LIMITS.steps

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.persona.mask import mask
+from agent.persona.pieces import groups, pieces, replaced
+
+SENTENCE = "Ada Brown paid $1,200 for 3.5 kg on 12 March 1902 at https://x.org/a [1][2]."
+
+
+def test_names_numbers_units_dates_addresses_and_citations_are_taken_out() -> None:
+    masked = mask(SENTENCE)
+    assert masked.text == "{1} paid {2} for {3} on {4} at {5} {6}."
+    assert masked.kept == (
+        "Ada Brown", "$1,200", "3.5 kg", "12 March 1902", "https://x.org/a", "[1][2]"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sentence", "kept"),
+    [
+        ("It said “all is lost” again.", "“all is lost”"),
+        ("Run `make x` now.", "`make x`"),
+        ("It is **very old** now.", "**very old**"),
+        ("See agent_card.py there.", "agent_card.py"),
+        ("It took twenty one days.", "twenty one days"),
+        ("A brace {1} stays.", "{1}"),
+        ("Write to a.b@example.org today.", "a.b@example.org"),
+    ],
+)
+def test_what_no_voice_may_touch_is_taken_out(sentence: str, kept: str) -> None:
+    masked = mask(sentence)
+    assert kept in "".join(masked.kept)
+    assert masked.restore(masked.text) == sentence
+
+
+def test_a_hole_that_is_lost_moved_repeated_or_made_up_is_told() -> None:
+    masked = mask("Ada met Tom [1].")
+    assert masked.kept == ("Ada", "Tom", "[1]")
+    assert masked.fault("{1} met { 2 } {3}!") == ""
+    assert masked.fault("{1} met {2}.") == "leaves out “[1]”"
+    assert masked.fault("{2} met {1} {3}.").startswith("moves")
+    assert masked.fault("{1} met {2} {3} {3}.")
+    assert masked.fault("{1} met {2} {3} {4}.")
+    assert masked.fault("{2} met {1} {9} {3}.")
+
+
+@given(st.text())
+def test_any_text_comes_back_as_it_was(text: str) -> None:
+    masked = mask(text)
+    assert masked.fault(masked.text) == ""
+    assert masked.restore(masked.text) == text
+
+
+ANSWER = """# Heading
+
+The lamp was lit [1]. [2] It went out.
+
+```
+code is not prose. At all.
+```
+
+- One item [3].
+- Another item.
+
+| a | b |
+
+The sources do not say who paid."""
+
+
+def test_an_answer_is_cut_into_sentences_with_their_markers_and_the_rest_stays() -> None:
+    found = list(pieces(ANSWER))
+    assert [piece.text for piece in found] == [
+        "The lamp was lit [1]. [2]", "It went out.", "One item [3].", "Another item."
+    ]  # fmt: skip
+    assert replaced(ANSWER, [(piece, piece.text) for piece in found]) == ANSWER
+    assert [len(group) for group in groups(found, ANSWER, single=False)] == [2, 2]
+    assert [len(group) for group in groups(found, ANSWER, single=True)] == [1, 1, 1, 1]
+
+
+@given(st.text(alphabet="aB1. \n[]#`|-*", max_size=80))
+def test_pieces_stand_in_the_answer_in_order_and_apart(text: str) -> None:
+    end = 0
+    for piece in pieces(text):
+        assert piece.start >= end
+        end = piece.end
+        assert text[piece.start : piece.end] == piece.text
