@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "ask": ("agent.cli.ask", "Answer a question with checked citations", "Answers"),
     "chat": ("agent.cli.chat", "Ask and read in a full-screen app", "Answers"),
     "sessions": ("agent.cli.sessions", "List, show, search and export past answers", "Answers"),
+    "finetune": ("agent.cli.finetune", "Train a voice of your own", "Voice"),
     "persona": ("agent.cli.persona", "Personas: list, show, put on and make", "Voice"),
     "demo": ("agent.cli.demo", "See it answer questions about itself", "Set-up"),
     "setup": ("agent.cli.setup", "Fetch what is needed to work offline", "Set-up"),

@@ -1,0 +1,338 @@
+"""Sources in, one validated set out: the flow from files to a folder, in the order of its steps.
+
+Read and convert, flag personal data, stage on disk; find what repeats; split; join; write. The
+memory holds some numbers a row, never the rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+from finetune.data import pii
+from finetune.data.folder import MANIFEST, REFUSED, REPORT, SCHEMA, fresh
+from finetune.data.journal import Journal
+from finetune.data.json_stream import CUT_OFF
+from finetune.data.near import find as find_near
+from finetune.data.options import Options, Source
+from finetune.data.report import Report
+from finetune.data.rows import Example, Kind, Problem, Split
+from finetune.data.sources import File, examples, find, set_kind, sha256
+from finetune.data.split import join, joined, split
+from finetune.data.stage import Stage, Staged
+from finetune.data.statistics import Statistics
+from finetune.errors import FinetuneError, SourceError
+
+_TELL_EVERY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far it is."""
+
+    stage: str
+    done: int
+    total: int = 0
+    """0 where nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What came of it."""
+
+    folder: Path
+    kind: Kind
+    counts: dict[str, int]
+    """Rows by split."""
+    told: dict[str, int]
+    """Rows by what the report says of them: broken, duplicate, leak, pii, repaired, left out."""
+    manifest: dict[str, Any]
+    notes: tuple[str, ...]
+    """What the user should know of the set as a whole, a sentence each."""
+
+
+def prepare(
+    sources: Sequence[Path | Source],
+    out: Path,
+    options: Options | None = None,
+    *,
+    journal: Journal | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Prepared:
+    """Make a set.
+
+    Args:
+        sources: Files and folders; only read.
+        out: The folder to write; an older set in it is replaced when the new one is whole.
+        options: How.
+        journal: Plain and wrong versions that a model has written.
+        progress: Told now and then.
+
+    Raises:
+        FinetuneError: A source cannot be read, no row could be used, or `out` may not be
+            replaced. Whatever was at `out` is as before.
+    """
+    options = options or Options()
+    tell = progress or (lambda state: None)
+    given = [one if isinstance(one, Source) else Source(one) for one in sources]
+    _keep_apart(given, out)
+    files = find(given, options)
+    kind = set_kind(files, options)
+    with fresh(out) as folder:
+        scratch = folder / "scratch"
+        scratch.mkdir()
+        with Report(folder / REFUSED) as report:
+            stage = Stage(scratch)
+            try:
+                about = [
+                    _stage_file(number, file, kind, options, journal, stage, report, tell)
+                    for number, file in enumerate(files)
+                ]
+                if not len(stage):
+                    raise _nothing(report)
+                dealt, leader = _deal(stage, scratch, files, options, report, tell)
+                if not dealt["train"]:
+                    raise FinetuneError(
+                        "Nothing is left to train on: every row is held out, or near one that is.",
+                        hint="Give rows to train on that the held-out files do not have.",
+                    )
+                written = {
+                    name: _write(folder, name, rows, leader, stage, kind, options, tell)
+                    for name, rows in dealt.items()
+                }
+            finally:
+                stage.close()
+        shutil.rmtree(scratch)
+        manifest = _manifest(kind, options, about, written, report)
+        _put(folder / REPORT, report.to_json())
+        _put(folder / MANIFEST, manifest)
+    counts: dict[str, int] = {name: statistics["rows"] for name, (statistics, _) in written.items()}
+    notes = tuple(_notes(kind, counts, manifest, report))
+    return Prepared(out, kind, counts, dict(report.counts), manifest, notes)
+
+
+def _stage_file(
+    number: int,
+    file: File,
+    kind: Kind,
+    options: Options,
+    journal: Journal | None,
+    stage: Stage,
+    report: Report,
+    tell: Callable[[Progress], None],
+) -> dict[str, Any]:
+    before = len(stage)
+    for example in examples(file, kind, options, journal, report.tell):
+        cleared = _cleared(example, file, options, report)
+        if cleared is None:
+            continue
+        group = _hash(f"{number}\0{cleared.group}") if cleared.group else 0
+        stage.add(
+            Staged(cleared.row, cleared.asked, cleared.answer, number, cleared.line),
+            group=group,
+            split=file.split,
+        )
+        if len(stage) % _TELL_EVERY == 0:
+            tell(Progress("reading", len(stage)))
+    return {
+        "path": str(file.path),
+        "sha256": sha256(file.path),
+        "bytes": file.path.stat().st_size,
+        "format": file.format,
+        "rows": len(stage) - before,
+    } | ({"split": file.split} if file.split else {})
+
+
+def _cleared(example: Example, file: File, options: Options, report: Report) -> Example | None:
+    """The example after what is to become of personal data; None where it is dropped."""
+    found: dict[str, int] = {}
+    for text in pii.texts_of(example.row):
+        for what, count in pii.kinds(text).items():
+            found[what] = found.get(what, 0) + count
+    if not found:
+        return example
+    done = {"flag": "kept as it is", "mask": "masked", "drop": "left out"}[options.pii]
+    reason = f"{', '.join(sorted(found))}: {done}"
+    report.tell(Problem(str(file.path), example.line, "pii", reason, {"found": found}))
+    if options.pii == "drop":
+        return None
+    if options.pii == "flag":
+        return example
+    return Example(
+        pii.mask_row(example.row),
+        tuple(map(pii.mask, example.asked)),
+        pii.mask(example.answer),
+        example.group,
+        example.line,
+    )
+
+
+def _deal(
+    stage: Stage,
+    scratch: Path,
+    files: Sequence[File],
+    options: Options,
+    report: Report,
+    tell: Callable[[Progress], None],
+) -> tuple[dict[Split, array[int]], Sequence[int]]:
+    """Leave out what repeats, and split the rest."""
+    alike = find_near(
+        stage,
+        scratch,
+        options.near,
+        progress=lambda done: tell(Progress("comparing", done, len(stage))),
+    )
+    for number in sorted(alike.gone):
+        what, other = alike.gone[number]
+        again = f"{files[stage.sources[other]].path}"
+        report.tell(
+            Problem(
+                str(files[stage.sources[number]].path),
+                stage.lines[number],
+                "leak" if what == "leak" else "duplicate",
+                "near a row that is held out" if what == "leak" else "near an earlier row",
+                {"of": {"source": again, "line": stage.lines[other]}},
+            )
+        )
+    kept = array("Q", (n for n in range(len(stage)) if n not in alike.gone))
+    held = {file.split for file in files}
+    dealt = split(
+        stage,
+        kept,
+        alike.leader,
+        valid=0.0 if "valid" in held else options.valid,
+        test=0.0 if "test" in held else options.test,
+        seed=options.seed,
+    )
+    return dealt, alike.leader
+
+
+def _write(
+    folder: Path,
+    name: Split,
+    rows: Sequence[int],
+    leader: Sequence[int],
+    stage: Stage,
+    kind: Kind,
+    options: Options,
+    tell: Callable[[Progress], None],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Write one split; gives its statistics, and the size and digest of its file."""
+    statistics, digest, size = Statistics(), hashlib.sha256(), 0
+    with (folder / f"{name}.jsonl").open("wb") as stream:
+        for number, row in enumerate(_rows(rows, leader, stage, kind, options), 1):
+            line = json.dumps(row, ensure_ascii=False).encode() + b"\n"
+            stream.write(line)
+            digest.update(line)
+            size += len(line)
+            statistics.add(row)
+            if number % _TELL_EVERY == 0:
+                tell(Progress("writing", number, len(rows)))
+    return statistics.to_json(), {"sha256": digest.hexdigest(), "bytes": size}
+
+
+def _rows(
+    rows: Sequence[int], leader: Sequence[int], stage: Stage, kind: Kind, options: Options
+) -> Iterator[dict[str, Any]]:
+    if kind != "chat" or options.join == 1:
+        for number in rows:
+            yield stage[number].row
+        return
+    singles = []
+    for number in rows:
+        messages = stage[number].row["messages"]
+        if sum(message["role"] != "system" for message in messages) > 2:
+            yield stage[number].row
+        else:
+            system = messages[0]["content"] if messages[0]["role"] == "system" else ""
+            singles.append((number, _hash(system), leader[number]))
+    for numbers in join(singles, options.join, options.seed + crc32(str(len(rows)).encode())):
+        yield {"messages": joined(stage[number].row["messages"] for number in numbers)}
+
+
+def _manifest(
+    kind: Kind,
+    options: Options,
+    about: Iterable[dict[str, Any]],
+    written: dict[Split, tuple[dict[str, Any], dict[str, Any]]],
+    report: Report,
+) -> dict[str, Any]:
+    """No time and no machine in it: the same sources and options give the same manifest."""
+    files = {f"{name}.jsonl": file for name, (_, file) in written.items()}
+    whole = json.dumps([SCHEMA, kind, [files[name]["sha256"] for name in sorted(files)]])
+    return {
+        "schema": SCHEMA,
+        "kind": kind,
+        "digest": hashlib.sha256(whole.encode()).hexdigest(),
+        "sources": list(about),
+        "options": asdict(options),
+        "counts": {name: statistics["rows"] for name, (statistics, _) in written.items()},
+        "told": dict(sorted(report.counts.items())),
+        "statistics": {name: statistics for name, (statistics, _) in written.items()},
+        "files": files,
+    }
+
+
+def _notes(
+    kind: Kind, counts: dict[str, int], manifest: dict[str, Any], report: Report
+) -> Iterator[str]:
+    wanted = {"valid": manifest["options"]["valid"], "test": manifest["options"]["test"]}
+    given = {source.get("split") for source in manifest["sources"]}
+    for name, share in wanted.items():
+        if not counts[name] and (share or name in given):
+            yield f"{name}.jsonl is empty: too few rows, or all of one question."
+    if any(CUT_OFF in reason for reason in report.reasons.get("broken", ())):
+        yield "A source breaks off: what stands after the broken line was not read."
+    if kind == "classify":
+        seen = manifest["statistics"]["train"].get("labels", {})
+        held = {
+            label
+            for name in ("valid", "test")
+            for label in manifest["statistics"][name].get("labels", {})
+        }
+        if missing := sorted(held - set(seen)):
+            yield f"No row to train on has the label {', '.join(missing[:5])}."
+        if len(seen) == 1:
+            yield "All rows to train on have one label: there is nothing to tell apart."
+
+
+def _nothing(report: Report) -> FinetuneError:
+    reasons = [
+        f"{reason} ({count:,})"
+        for what in ("broken", "left out", "pii")
+        for reason, count in report.reasons.get(what, {}).items()
+    ][:3]
+    why = "; ".join(reasons) or "the sources are empty"
+    return FinetuneError(
+        f"No row could be used: {why}.",
+        hint="Force a format with --format, or name columns with --prompt and --answer.",
+    )
+
+
+def _keep_apart(sources: Sequence[Source], out: Path) -> None:
+    if not sources:
+        raise SourceError("There is no source.", hint="agent finetune data FILE --out FOLDER")
+    place = out.resolve()
+    for source in sources:
+        path = source.path.resolve()
+        if path == place or place in path.parents or path in place.parents:
+            raise SourceError(
+                f"{source.path} and {out} lie one in the other.",
+                hint="Name a folder apart from the sources: --out PATH",
+            )
+
+
+def _hash(text: str) -> int:
+    """64 bits, never 0."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) or 1
+
+
+def _put(path: Path, data: dict[str, Any]) -> None:
+    path.write_text(json.dumps(data, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

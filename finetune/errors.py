@@ -1,0 +1,29 @@
+"""What can go wrong in the room, as a tree.
+
+FinetuneError        every error that a user may see; carries a hint: what to type next
+├── SourceError      a source cannot be read, or nobody can tell what is in it
+├── SetError         a folder is no data set, or no longer what its manifest says
+└── OutOfBudget      a model that writes for us may be asked no more; what it wrote is kept
+"""
+
+from __future__ import annotations
+
+
+class FinetuneError(Exception):
+    """The root. `str(error)` says what happened and why; `hint` what to type next."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class SourceError(FinetuneError):
+    """A source cannot be read, or its format is not known."""
+
+
+class SetError(FinetuneError):
+    """A folder is no data set, or has changed since it was written."""
+
+
+class OutOfBudget(FinetuneError):
+    """No more may be spent. An `ask` raises it; the work ends in order with what there is."""

@@ -1,0 +1,52 @@
+"""The command that trains on several devices or machines, and which of its processes this is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+
+def rank() -> int:
+    """This process's number among those that train together: 0 writes the run's folder."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def local_rank() -> int:
+    """As `rank`, among those on this machine: the number of its device."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def processes() -> int:
+    """How many train together."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def command(arguments: Sequence[str], *, devices: int, machines: int = 1) -> list[str]:
+    """`accelerate launch …` for a command line of this program.
+
+    It is the same with and without GPUs: a process that sees none trains on the CPU, over gloo.
+    (`--cpu` of accelerate starts one process only, unless MPI is there.)
+
+    Args:
+        arguments: What follows the program's name, as in `["finetune", "train", …]`.
+        devices: Processes on each machine, one for each device.
+        machines: Machines. With more than one, each is given the command with its own
+            `--machine_rank`, and the address of the first one.
+    """
+    words = ["accelerate", "launch", "--num_processes", str(devices * machines)]
+    words += ["--num_machines", str(machines), "--mixed_precision", "no", "--dynamo_backend", "no"]
+    if devices * machines > 1:
+        words += ["--multi_gpu"]
+    if machines > 1:
+        words += ["--machine_rank", "0", "--main_process_ip", "ADDRESS"]
+    # Port 0: any that is free, which several machines could not agree on.
+    words += ["--main_process_port", "29500" if machines > 1 else "0"]
+    return [*words, "--module", "agent", *arguments]
+
+
+def meet() -> None:
+    """Wait until all processes are here; nothing where there is one."""
+    if processes() > 1:
+        import torch
+
+        torch.distributed.barrier()

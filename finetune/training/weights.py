@@ -1,0 +1,294 @@
+"""The base, loaded as a recipe wants it, with or without a new adapter, and saved again.
+
+Weights are held in 32 bits where all of them are trained, in the precision of the arithmetic
+where only an adapter is, and in 4 bits (NF4, doubly quantized; Dettmers et al. 2023, 2305.14314)
+for qlora. No code of a model's own is ever run.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+from finetune.errors import FinetuneError
+from finetune.recipe import ALL_LINEAR, Recipe
+from finetune.training import rounding, runs
+
+Precision = Literal["bf16", "fp16", "fp32"]
+
+
+class BaseError(FinetuneError):
+    """The weights to start from cannot be loaded, or do not suit the recipe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What the training runs on."""
+
+    kind: Literal["cuda", "mps", "cpu"]
+    """As torch calls it."""
+    name: str
+    """In words."""
+    memory: int
+    """Bytes of its own memory, or of the machine's where it has none."""
+    bf16: bool
+    """Whether it computes in bfloat16 at full speed."""
+    count: int
+    """How many of its kind there are."""
+
+
+def device() -> Device:
+    """The best device that this process sees."""
+    import torch
+
+    if torch.cuda.is_available():
+        about = torch.cuda.get_device_properties(0)
+        return Device(
+            "cuda",
+            about.name,
+            about.total_memory,
+            torch.cuda.is_bf16_supported(including_emulation=False),
+            torch.cuda.device_count(),
+        )
+    if torch.backends.mps.is_available():
+        return Device("mps", "Apple GPU", _machine_memory(), False, 1)
+    threads = torch.get_num_threads()
+    return Device("cpu", f"CPU, {threads} threads", _machine_memory(), False, 1)
+
+
+def _machine_memory() -> int:
+    import os
+
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def precision(recipe: Recipe, on: Device) -> Precision:
+    """What `auto` means on a device, or what the recipe says."""
+    if recipe.precision != "auto":
+        return recipe.precision
+    if on.kind != "cuda":
+        return "fp32"
+    return "bf16" if on.bf16 else "fp16"
+
+
+def speed(recipe: Recipe, on: Device) -> float:
+    """Floating-point operations a second that the device does on large matrices, measured."""
+    import time
+
+    import torch
+
+    kinds = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+    side = 1024 if on.kind == "cpu" else 8192
+    matrix = torch.rand(side, side, dtype=kinds[precision(recipe, on)], device=on.kind)
+    product = matrix @ matrix  # the first one sets up what the others use
+    repeats = 3
+    began = time.perf_counter()
+    for _ in range(repeats):
+        product = matrix @ matrix
+    product[0, 0].item()  # waits for the device
+    return float(2 * side**3 * repeats / (time.perf_counter() - began))
+
+
+def tokenizer(recipe: Recipe) -> Any:
+    """The base's tokenizer, with the recipe's template where it names one, and a pad token.
+
+    Raises:
+        BaseError: It cannot be loaded.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        found = AutoTokenizer.from_pretrained(
+            recipe.base, revision=recipe.revision or "main", trust_remote_code=False
+        )
+    except (OSError, ValueError) as error:
+        raise _cannot_load(recipe, error) from error
+    return dress(found, recipe)
+
+
+def dress(found: Any, recipe: Recipe) -> Any:
+    """A loaded tokenizer with the recipe's template, and a pad token.
+
+    Raises:
+        BaseError: The template's file cannot be read.
+    """
+    if recipe.chat_template:
+        try:
+            found.chat_template = Path(recipe.chat_template).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BaseError(f"chat_template: {recipe.chat_template}: {error}.") from error
+    if found.pad_token is None:
+        found.pad_token = found.eos_token
+    found.padding_side = "right"
+    return found
+
+
+def chat_model(recipe: Recipe, on: Device, *, adapter: Path | None = None) -> Any:
+    """The base for the next token, ready to be trained.
+
+    Args:
+        recipe: Says what of it is trained.
+        on: Where it will run.
+        adapter: An adapter of an earlier stage to go on with; None for a new one, where the
+            recipe wants one.
+
+    Raises:
+        BaseError: It cannot be loaded, or lacks the layers that the recipe names.
+    """
+    from transformers import AutoModelForCausalLM
+
+    model = _load(AutoModelForCausalLM, recipe, on)
+    if recipe.quantization_aware:
+        rounding.prepare(model, recipe.quantization_aware)
+    if not recipe.adapter:
+        return model
+    if adapter is None:
+        return _with_new_adapter(model, recipe, "CAUSAL_LM")
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(model, adapter, is_trainable=True)
+
+
+def classifier(recipe: Recipe, on: Device, labels: Sequence[str], pad: int | None) -> Any:
+    """The base with a new head of one output for each label.
+
+    Raises:
+        BaseError: See `chat_model`.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    model = _load(
+        AutoModelForSequenceClassification,
+        recipe,
+        on,
+        num_labels=len(labels),
+        id2label=dict(enumerate(labels)),
+        label2id={label: number for number, label in enumerate(labels)},
+        pad_token_id=pad,
+    )
+    return _with_new_adapter(model, recipe, "SEQ_CLS") if recipe.adapter else model
+
+
+def save(model: Any, its_tokenizer: Any, folder: Path, *, rounds: bool = False) -> Path:
+    """Write weights and tokenizer as transformers stores them; the folder appears when whole.
+
+    Args:
+        model: In memory; its adapter is written where it has one, else all of it.
+        its_tokenizer: Written beside it.
+        folder: What stands there goes.
+        rounds: Whether `rounding.prepare` changed the model: it gets its plain layers back.
+    """
+    partial = folder.with_name(folder.name + ".partial")
+    if partial.exists():
+        shutil.rmtree(partial)
+    if rounds:
+        rounding.end(model)
+    model.config.use_cache = True  # the trainer turned it off, and answers would be slow for ever
+    kept = {"selected_adapters": ["default"]} if hasattr(model, "peft_config") else {}
+    model.save_pretrained(partial, **kept)
+    its_tokenizer.save_pretrained(partial)
+    return runs.put(partial, folder)
+
+
+def hub_commit(model: Any) -> str:
+    """`commit:…` of a base that came from the hub; empty where unknown."""
+    commit = getattr(model.config, "_commit_hash", None)
+    return f"commit:{commit}" if commit else ""
+
+
+def _load(kind: Any, recipe: Recipe, on: Device, **settings: Any) -> Any:
+    import torch
+
+    words = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+    arithmetic = words[precision(recipe, on)]
+    if recipe.method == "qlora":
+        settings |= _four_bits(recipe, on, arithmetic)
+    if recipe.packing:
+        if on.kind != "cuda" or find_spec("flash_attn") is None:
+            raise BaseError(
+                "packing needs a CUDA device and the package flash-attn, to keep rows apart.",
+                hint="--set packing=false",
+            )
+        settings["attn_implementation"] = "flash_attention_2"
+    try:
+        model = kind.from_pretrained(
+            recipe.base,
+            revision=recipe.revision or "main",
+            trust_remote_code=False,
+            # All-trained weights keep 32 bits: a small step would be rounded away in 16.
+            dtype=arithmetic if recipe.adapter else torch.float32,
+            **settings,
+        )
+    except (OSError, ValueError) as error:
+        raise _cannot_load(recipe, error) from error
+    return model
+
+
+def _four_bits(recipe: Recipe, on: Device, arithmetic: Any) -> dict[str, Any]:
+    if find_spec("bitsandbytes") is None:
+        raise BaseError(
+            "qlora needs the package bitsandbytes.",
+            hint="pip install bitsandbytes, or: --set method=lora",
+        )
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    from finetune.training.launch import local_rank
+
+    return {
+        "quantization_config": BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=arithmetic,
+        ),
+        "device_map": {"": torch.device("cuda", local_rank()) if on.kind == "cuda" else on.kind},
+    }
+
+
+def _with_new_adapter(model: Any, recipe: Recipe, task: str) -> Any:
+    from peft import LoraConfig, get_peft_model
+
+    modules: str | list[str] = list(recipe.target_modules)
+    if recipe.target_modules == (ALL_LINEAR,):
+        modules = ALL_LINEAR
+    config = LoraConfig(
+        r=recipe.rank,
+        lora_alpha=recipe.alpha,
+        lora_dropout=recipe.dropout,
+        target_modules=modules,
+        task_type=task,
+    )
+    try:
+        return get_peft_model(model, config)
+    except ValueError as error:
+        if modules == ALL_LINEAR:
+            raise BaseError(f"The base takes no adapter: {error}.") from error
+        import torch
+
+        linear = {
+            name.rpartition(".")[2]
+            for name, module in model.named_modules()
+            if isinstance(module, torch.nn.Linear)
+        }
+        raise BaseError(
+            f"target_modules: the base has none of {', '.join(modules)}.",
+            hint=f"Its linear layers: {', '.join(sorted(linear))}",
+        ) from error
+
+
+def _cannot_load(recipe: Recipe, error: Exception) -> BaseError:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if not recipe.base:
+        return BaseError(
+            "The recipe names no base.", hint="--base FOLDER, or a name on the model hub"
+        )
+    where = "folder" if Path(recipe.base).is_dir() else "name"
+    return BaseError(
+        f"The base {recipe.base} cannot be loaded: {reason}",
+        hint=f"Check the {where}; it must hold the weights and the tokenizer of a language model.",
+    )

@@ -1,0 +1,66 @@
+"""Which facts rules can see, which they can make wrong; and what of a person they find."""
+
+from random import Random
+
+import pytest
+
+from finetune.data.facts import moved, wrong
+from finetune.data.pii import kinds, mask
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        ("It has 3,000 pages.", "There are 3000 pages in it.", ""),
+        ("It has 12 legs.", "It has legs.", "its numbers differ"),
+        ("So said old Johnson.", "So they said.", "it does not name Johnson"),
+        ("It is a door.", "It is not a window.", "it negates what was not negated"),
+    ],
+)
+def test_a_rewriting_that_moves_a_fact_is_seen(before: str, after: str, reason: str) -> None:
+    assert moved(before, after) == reason
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("It is not deep.", "It is deep."),
+        ("It came before the flood.", "It came after the flood."),
+        ("A cat is a small lion.", "A cat is not a small lion."),
+        ("Behold, a cat!", None),
+    ],
+)
+def test_one_fact_is_made_wrong_by_a_rule(text: str, expected: str | None) -> None:
+    assert wrong(text, Random(0)) == expected
+
+
+def test_a_wrong_number_has_as_many_digits_and_stands_where_the_right_one_stood() -> None:
+    for seed in range(20):
+        changed = wrong("It was 1,709 then.", Random(seed))
+        assert changed is not None
+        assert changed != "It was 1,709 then."
+        assert changed.startswith("It was ")
+        assert changed.endswith(" then.")
+        assert len(changed) == len("It was 1,709 then.")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("mail ann.b+c@mail.example.org.", {"email": 1}),
+        ("call +49 170 1234567 or (212) 555-0187", {"phone": 2}),
+        ("card 4111 1111 1111 1111", {"card": 1}),
+        ("account DE89 3704 0044 0532 0130 00", {"iban": 1}),
+        ("host 8.8.8.8", {"ip": 1}),
+        ("ssn 123-45-6789", {"ssn": 1}),
+        ("key sk-abcdefghijklmnopqrstuvwx", {"secret": 1}),
+        ("355909190063-746 = 355909189317", {}),
+        ("card 4111 1111 1111 1112, host 127.0.0.1, version 1.2.3.4000", {}),
+        ("in 1881, 1906 and on 2024-01-02 at 10:30, 3.14159 and 1,000,000", {}),
+    ],
+)
+def test_personal_data_is_told_by_its_form_and_its_check_digits(
+    text: str, found: dict[str, int]
+) -> None:
+    assert kinds(text) == found
+    assert (mask(text) == text) is (not found)
