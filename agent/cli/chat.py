@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +14,9 @@ from agent.cli.group import command
 from agent.cli.terminal import Console, is_terminal
 from agent.errors import UsageError
 
+if TYPE_CHECKING:
+    from agent.wiring import Parts
+
 
 @command(name="chat")
 @click.option(
@@ -18,24 +24,35 @@ from agent.errors import UsageError
 )
 @click.option("-c", "--continue", "resume", is_flag=True, help="Continue the last session.")
 @click.option("--session", "session_id", metavar="ID", help="Continue this session.")
-def chat(console: Console, model: str | None, resume: bool, session_id: str | None) -> int:
+@click.option("--plain", is_flag=True, help="No borders, no animation, one column.")
+def chat(
+    console: Console, model: str | None, resume: bool, session_id: str | None, plain: bool
+) -> int:
     """Ask and read in a full-screen app; every answer is kept as a session."""
     if resume and session_id:
         raise UsageError("--continue and --session exclude each other.")
-    if not is_terminal(sys.stdin) or not is_terminal(sys.stdout):
+    # `agent serve` gives it a browser in place of a terminal.
+    shown = "TEXTUAL_DRIVER" in os.environ
+    if not shown and not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
         raise UsageError(
             "The chat needs a terminal to show itself in.", hint='agent ask "your question"'
         )
+    from agent.cli.checks import run
+    from agent.cli.demo import questions
     from agent.tui.app import Chat
-    from agent.wiring import MODES, Parts
+    from agent.tui.host import Host
 
-    told: list[str] = []
-    parts = Parts.from_env({"library": console.library, "model": model}, notify=told.append)
-    Chat(
-        lambda: parts.open_session(resume=session_id, last=resume),
-        modes=MODES,
-        mode=parts.config.mode,
-    ).run()
-    for text in told:
-        console.note(text)
-    return exits.OK
+    def make(overrides: Mapping[str, Any], notify: Callable[[str], None]) -> Parts:
+        from agent.wiring import Parts
+
+        given = {"library": console.library, "model": model}
+        return Parts.from_env({**given, **overrides}, notify=notify)
+
+    host = Host(
+        make,
+        checks=lambda: run(console.library),
+        samples=[question.text for question in questions()],
+    )
+    app = Chat(host, resume=session_id, last=resume, plain=plain)
+    app.run()
+    return app.return_code or exits.OK

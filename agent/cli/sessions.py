@@ -94,7 +94,7 @@ def search(console: Console, query: tuple[str, ...], limit: int, as_json: bool) 
 @command(name="export")
 @click.argument("session", metavar="ID")
 @click.option(
-    "--format", "form", type=click.Choice(["md", "json"]), default="md", show_default=True
+    "--format", "form", type=click.Choice(["md", "json", "html"]), default="md", show_default=True
 )
 @click.option(
     "-o",
@@ -104,12 +104,12 @@ def search(console: Console, query: tuple[str, ...], limit: int, as_json: bool) 
     help="Write to FILE instead of standard output.",
 )
 def export(console: Console, session: str, form: str, output: Path | None) -> int:
-    """Print a session as Markdown, or as JSON with every event."""
-    from agent.transcript_export import to_json_text, to_markdown
+    """Print a session as Markdown, as an HTML page, or as JSON with every event."""
+    from agent.transcript_export import to_html, to_json_text, to_markdown
 
     with _parts().open_transcripts() as transcripts:
         name = transcripts.find(session)
-        write = to_markdown if form == "md" else to_json_text
+        write = {"md": to_markdown, "json": to_json_text, "html": to_html}[form]
         text = write(transcripts.info(name), transcripts.turns(name), transcripts.summaries(name))
     if output is None:
         click.echo(clean(text), nl=False)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
@@ -69,3 +70,15 @@ class Approval(ModalScreen[Decision]):
     @property
     def _choices(self) -> set[str]:
         return {*self._request.choices, "deny"}
+
+
+async def ask(app: App[None], request: Request) -> Decision:
+    """Show a request over whatever is shown, and wait for the answer."""
+    decided: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
+
+    def done(decision: Decision | None) -> None:
+        if not decided.done():
+            decided.set_result(decision or Decision("deny"))
+
+    app.push_screen(Approval(request), done)
+    return await decided

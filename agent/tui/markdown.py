@@ -1,17 +1,22 @@
 """An answer's Markdown -> styled lines, its markers `[n]` clickable. Fetches and opens nothing.
 
-Links and images are text: their words and their address are shown. Deep nesting ends at 20 levels,
-and of a text that is too long to lay out only the beginning is shown.
+Links and images are text: their words and their address are shown. What is nested too deeply to be
+read, or is otherwise more than a page can hold, is shown as it is written; of a text that is too
+long for that too, only the beginning is shown.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Set
+from copy import copy
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from typing import ClassVar
 
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markdown import Heading, Markdown, MarkdownElement
 from rich.segment import Segment
@@ -19,10 +24,21 @@ from rich.style import Style
 from rich.theme import Theme
 
 from agent.markers import MarkerFilter
-from agent.plain_text import clean
+from agent.tui.rows import wrapped
+from agent.tui.widgets.safe_text import shown
 
-LAID_OUT = 200_000
+LAID_OUT = 100_000
 """Characters of a text that are shown; laying out more would stall the app."""
+_NESTING = 40
+"""Levels that are parsed: a list takes two of them."""
+_BLOCKS = 1_000
+"""Blocks of a text that are laid out as what they are; what follows is shown as it is written."""
+_CODE = 20_000
+"""Characters of a code block that is coloured."""
+_COLUMNS = 30
+"""Of a table that is laid out as one."""
+_ROWS = 10_000
+"""Rows of a text that is shown as it is written."""
 
 _HERE = "\u2060"
 """Put before each marker to find it again in the lines: it has no width, and is taken out."""
@@ -49,12 +65,14 @@ _THEME = Theme(
     }
 )
 _MARKER = Style(bold=True, underline=True)
+_AS_IT_IS = Style.null()
 
 
+@lru_cache(maxsize=1)
 def parser() -> MarkdownIt:
     """What reads a model's Markdown: CommonMark and tables; HTML and images are text."""
     return (
-        MarkdownIt("commonmark", {"html": False})
+        MarkdownIt("commonmark", {"html": False, "maxNesting": _NESTING})
         .enable(["table", "strikethrough"])
         .disable("image")
     )
@@ -83,36 +101,110 @@ class _Markdown(Markdown):
     }
 
 
-def lines(
-    text: str, width: int, numbers: Container[int] = (), *, dark: bool = True
+_EMPTY = _Markdown("", hyperlinks=False)
+"""Copied for each block: making one costs a parser."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A paragraph, a list, a table, a code block: what stands by itself."""
+
+    text: str
+    """Its Markdown."""
+    start: int
+    """Where it begins in the text that it was found in, in characters."""
+    tokens: tuple[Token, ...]
+
+    @property
+    def code(self) -> str | None:
+        """Its code, where it is a code block."""
+        first = self.tokens[0] if self.tokens else None
+        return first.content if first and first.type in ("fence", "code_block") else None
+
+
+def top_level(text: str) -> list[Block]:
+    """The blocks of a text, in order. Tabs and line feeds are the only controls it may hold."""
+    tokens = parser().parse(text)
+    for token in tokens:
+        for child in token.children or ():
+            # `&#x202e;` is written harmlessly, and is not what it comes to.
+            if not child.content.isprintable():
+                child.content = _HERE.join(map(shown, child.content.split(_HERE)))
+    starts = list(accumulate((len(line) + 1 for line in text.split("\n")), initial=0))
+    found: list[Block] = []
+    first = 0
+    for i, token in enumerate(tokens):
+        if token.level or token.nesting == 1:
+            continue
+        group = tuple(tokens[first : i + 1])
+        first = i + 1
+        if (lines := group[0].map) is not None:
+            start, end = starts[lines[0]], starts[min(lines[1], len(starts) - 1)]
+            if len(found) == _BLOCKS:
+                return [*found, Block(text[start:], start, ())]
+            found.append(Block(text[start:end], start, group))
+    return found or ([Block(text, 0, ())] if text.strip() else [])
+
+
+def lay_out(
+    block: Block, width: int, *, owner: int = 0, dark: bool = True, quick: bool = False
 ) -> list[list[Segment]]:
-    """Lay an answer out.
+    """Lay a block out.
 
     Args:
-        text: Markdown, as the model wrote it.
+        block: Of a text that `marked` has marked, if its markers are to be clicked.
         width: Columns.
-        numbers: The markers that name a citation: clicking one runs `answer.open_marker(n)`, which
-            means the widget's own action.
+        owner: Clicking a marker runs `open_marker(owner, n)`, the widget's own action.
         dark: Whether code is shown on a dark ground.
+        quick: Leave code without colours: it is still growing, and is soon laid out again.
     """
+    if _too_much(block) or (quick and block.code is not None):
+        return _as_written(block, width, owner)
     console = _console(max(width, 8))
-    if (more := len(text) - LAID_OUT) > 0:
-        text = f"{text[:LAID_OUT]}\n\n(and {more:,} more characters)"
-    marked = _with_marks(clean(text), numbers)
-    content = _Markdown(marked, code_theme="ansi_dark" if dark else "ansi_light", hyperlinks=False)
-    content.parsed = parser().parse(marked)
+    content = copy(_EMPTY)
+    content.code_theme = "ansi_dark" if dark else "ansi_light"
+    content.parsed = list(block.tokens)
     rendered = console.render_lines(content, console.options, pad=False)
-    found = [_clickable(line) for line in rendered]
+    found = [_clickable(line, owner) for line in rendered]
     while found and not _text(found[-1]).strip():
         found.pop()
     while found and not _text(found[0]).strip():
         found.pop(0)
-    return found
+    return found or _as_written(block, width, owner)
 
 
-def _with_marks(text: str, numbers: Container[int]) -> str:
-    """The text with `_HERE` before each marker that names a citation; not in code."""
-    text = text.replace(_HERE, "")
+def _too_much(block: Block) -> bool:
+    return (
+        len(block.code or "") > _CODE
+        or any(token.level >= _NESTING - 2 for token in block.tokens)
+        or sum(token.type == "th_open" for token in block.tokens) > _COLUMNS
+        or not block.tokens
+    )
+
+
+def _as_written(block: Block, width: int, owner: int) -> list[list[Segment]]:
+    """A block without its looks, quickly; code without its fence."""
+    if (code := block.code) is not None:
+        rows = wrapped(code.rstrip("\n"), _AS_IT_IS, width, first=" ", limit=_ROWS)
+    else:
+        rows = wrapped(block.text.rstrip("\n"), _AS_IT_IS, width, limit=_ROWS)
+    return [_clickable(list(row), owner) for row in rows]
+
+
+def code_blocks(text: str) -> list[str]:
+    """The code of a text's fenced and indented blocks, in order, without their fences."""
+    tokens = parser().parse(text)
+    return [token.content for token in tokens if token.type in ("fence", "code_block")]
+
+
+def marked(text: str, numbers: Set[int]) -> str:
+    """A text of `safe_text.shown` with a sign before each marker that names a citation.
+
+    `lay_out` takes the signs out again. A marker that names nothing goes, but where no citation is
+    known at all, as in an answer that was stopped, they stay as they are.
+    """
+    if not numbers:
+        return text
     reader = MarkerFilter(numbers)
     same = reader.feed(text) + reader.flush()
     parts: list[str] = []
@@ -123,7 +215,7 @@ def _with_marks(text: str, numbers: Container[int]) -> str:
     return "".join([*parts, same[at:]])
 
 
-def _clickable(line: list[Segment]) -> list[Segment]:
+def _clickable(line: list[Segment], owner: int) -> list[Segment]:
     found: list[Segment] = []
     for text, style, control in line:
         if control:
@@ -131,7 +223,7 @@ def _clickable(line: list[Segment]) -> list[Segment]:
         at = 0
         for match in _MARKED.finditer(text):
             found.append(Segment(text[at : match.start()], style))
-            click = Style.from_meta({"@click": f"open_marker({match[2]})"})
+            click = Style.from_meta({"@click": f"open_marker({owner}, {match[2]})"})
             found.append(Segment(match[1], (style or Style()) + _MARKER + click))
             at = match.end()
         found.append(Segment(text[at:].replace(_HERE, ""), style))

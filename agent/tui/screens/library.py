@@ -66,10 +66,18 @@ class LibraryScreen(ListScreen[None]):
     FIND = "/ to filter by name, state or reason"
     ASK = "A file, a folder or a URL, then Enter"
 
-    def __init__(self, library: Sources) -> None:
-        """Show a library; it is asked once the screen stands."""
+    def __init__(self, library: Sources, *, add: str = "", sync: bool = False) -> None:
+        """Show a library; it is asked once the screen stands.
+
+        Args:
+            library: Which.
+            add: A path or a URL to begin with adding; empty for none.
+            sync: Begin with a sync.
+        """
         super().__init__()
         self._library = library
+        self._add = add
+        self._sync = sync
         self._sources: list[SourceInfo] = []
         self._stale: set[str] = set()
         self._armed = ""
@@ -84,6 +92,10 @@ class LibraryScreen(ListScreen[None]):
         self.note("Loading …")
         self.set_interval(_REDRAW, self._redraw_progress)
         self._load("")
+        if self._add:
+            self._start(self._report(self._library.add([self._add], progress=self._tell)))
+        elif self._sync:
+            self.action_sync()
 
     @property
     def busy(self) -> bool:

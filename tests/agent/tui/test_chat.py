@@ -1,111 +1,212 @@
+"""The chat as its user meets it: asking, stopping, queueing, reading sources, being asked."""
+
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from textual.pilot import Pilot
-from textual.widgets import OptionList, Static
+import pytest
+from textual.geometry import Offset
+from textual.widgets import OptionList
 
 from agent.approvals import Decision, Request
 from agent.errors import UsageError
 from agent.events import Done, Event, Failed, Status, Token, ToolCall, ToolResult
-from agent.modes.base import Mode
 from agent.modes.naive import Naive
 from agent.session import Session
+from agent.tui import approval
 from agent.tui.app import Chat
 from agent.tui.approval import Approval
+from agent.tui.screens.compare import CompareScreen
 from agent.tui.screens.document import DocumentScreen
-from agent.tui.widgets.answer import Answer
-from agent.tui.widgets.composer import Composer
-from tests.fakes import EchoModel, MemoryLibrary, ScriptedMode
+from agent.tui.screens.help import HelpScreen
+from agent.tui.widgets.citations import Citations
+from agent.tui.widgets.document import DocumentView
+from agent.tui.widgets.status import StatusLine
+from agent.tui.widgets.transcript import Transcript
+from tests.agent.tui.chat_host import (
+    FakeHost,
+    Waiting,
+    answers,
+    ask,
+    opened,
+    rows,
+    said,
+    send,
+    texts,
+    told,
+    until,
+)
+from tests.fakes import ScriptedMode
 
-TEXTS = {"moon.txt": "The Moon has no air.\n\nIts far side was first seen in 1959."}
+WIDE = (120, 40)
 
 
-class Waiting(ScriptedMode):
-    """Says a word, and then nothing until it is stopped."""
-
-    async def answer(self, turn: Any) -> Any:
-        yield Token("So")
-        await turn.budget.within(lambda: asyncio.Event().wait())
-
-
-def chat(*modes: Mode) -> Chat:
-    library: Any = MemoryLibrary(TEXTS)
-    given = {mode.name: mode for mode in modes or (Naive(),)}
-    first = next(iter(given))
-
-    @contextmanager
-    def opened() -> Iterator[Session]:
-        yield Session(modes=given, model=EchoModel(), library=library, mode=first)
-
-    return Chat(opened, modes=tuple(given))
+def chat(*modes: ScriptedMode | Naive) -> Chat:
+    return Chat(FakeHost(*modes))
 
 
 def played(*events: Event | Exception, name: str = "played") -> ScriptedMode:
     return ScriptedMode(*events, name=name)
 
 
-async def ask(app: Chat, pilot: Pilot[None], question: str) -> None:
-    composer = app.query_one(Composer)
-    composer.focus()
-    composer.text = question
-    await pilot.press("enter")
-    await settle(app, pilot)
+def plain(text: str, name: str = "played") -> ScriptedMode:
+    return played(Token(text), Done(text, "ungrounded", name, "m"), name=name)
 
 
-async def settle(app: Chat, pilot: Pilot[None]) -> None:
-    await app.workers.wait_for_complete()
-    await pilot.pause()
-    await pilot.pause()
-
-
-def shown(app: Chat) -> str:
-    return "\n".join(str(widget.render()) for widget in app.screen.query(Static))
+# asking
 
 
 async def test_a_question_is_answered_with_its_sources_beside_it() -> None:
     app = chat()
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with app.run_test(size=WIDE) as pilot:
         await ask(app, pilot, "Has the Moon air?")
-        assert "The Moon has no air. [1]" in shown(app)
-        assert "grounded" in str(app.query_one("#status", Static).render())
-        sources = app.query_one("#sources", OptionList)
-        assert sources.has_class("shown")
-        assert sources.option_count == 1
+        assert answers(app) == ["The Moon has no air. [1]"]
+        assert "grounded" in str(app.query_one(StatusLine).render())
+        panel = app.query_one(Citations)
+        await until(pilot, lambda: panel.has_class("shown"))
+        assert panel.option_count == 1
 
 
-async def test_a_source_opens_at_the_words_that_are_quoted() -> None:
+async def test_a_question_that_is_typed_before_the_library_is_open_is_asked_then() -> None:
     app = chat()
-    async with app.run_test(size=(120, 40)) as pilot:
-        await ask(app, pilot, "Has the Moon air?")
-        app.query_one("#sources", OptionList).focus()
-        await pilot.press("down", "enter")
-        await settle(app, pilot)
-        assert isinstance(app.screen, DocumentScreen)
-        await pilot.press("escape")
-        await pilot.pause()
-        assert app.query_one(Composer)
+    async with app.run_test() as pilot:
+        await send(app, pilot, "Has the Moon air?")
+        await until(pilot, lambda: answers(app) == ["The Moon has no air. [1]"])
 
 
 async def test_escape_ends_an_answer_with_what_there_is_and_the_next_question_is_asked() -> None:
     app = chat(Waiting(name="waiting"), Naive())
     async with app.run_test() as pilot:
-        composer = app.query_one(Composer)
-        composer.text = "first"
-        await pilot.press("enter")
-        await pilot.pause()
-        composer.text = "/mode naive"
-        await pilot.press("enter")
-        composer.text = "Has the Moon air?"
-        await pilot.press("enter")
+        await send(app, pilot, "first")
+        await until(pilot, lambda: answers(app) == ["So"])
+        await send(app, pilot, "/mode naive")
+        await send(app, pilot, "Has the Moon air?")
+        await until(pilot, lambda: app.asking.waiting == ["Has the Moon air?"])
         await pilot.press("escape")
-        await settle(app, pilot)
-        await settle(app, pilot)
-        assert len(app.query(Answer)) == 2
-        assert "The Moon has no air. [1]" in shown(app)
+        await until(pilot, lambda: len(answers(app)) == 2 and not app.busy)
+        assert answers(app)[1] == "The Moon has no air. [1]"
+
+
+async def test_escape_twice_leaves_an_answer_at_once() -> None:
+    class Deaf(ScriptedMode):
+        async def answer(self, turn):  # type: ignore[no-untyped-def]
+            import asyncio
+
+            yield Token("So")
+            await asyncio.Event().wait()
+
+    app = chat(Deaf(name="deaf"))
+    async with app.run_test() as pilot:
+        await send(app, pilot, "first")
+        await until(pilot, lambda: answers(app) == ["So"])
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.busy
+        await pilot.press("escape")
+        await until(pilot, lambda: not app.busy)
+        await until(pilot, said(app, "stopped before its end"))
+
+
+async def test_a_question_that_waits_can_be_taken_back() -> None:
+    app = chat(Waiting(name="waiting"))
+    async with app.run_test() as pilot:
+        await send(app, pilot, "first")
+        await until(pilot, lambda: answers(app) == ["So"])
+        await send(app, pilot, "second")
+        await until(pilot, lambda: app.asking.waiting == ["second"])
+        await pilot.press("up")
+        await until(pilot, lambda: app.composer.text == "second")
+        assert app.asking.waiting == []
+
+
+async def test_a_question_is_asked_again_in_another_mode() -> None:
+    app = chat(plain("One.", "one"), plain("Two.", "two"))
+    async with app.run_test() as pilot:
+        await ask(app, pilot, "q")
+        await send(app, pilot, "/retry two")
+        await until(pilot, lambda: answers(app) == ["One.", "Two."])
+        assert [answer.question for answer in app.transcript.answers] == ["q", "q"]
+
+
+async def test_a_failure_says_what_to_do_and_the_chat_goes_on() -> None:
+    app = chat(played(Failed("No key.", "export KEY=…")))
+    async with app.run_test() as pilot:
+        await ask(app, pilot, "q")
+        await until(pilot, said(app, "No key."))
+        await until(pilot, said(app, "export KEY=…"))
+        await ask(app, pilot, "again")
+        assert len(answers(app)) == 2
+
+
+async def test_a_library_that_does_not_open_is_told_and_typing_stays_open() -> None:
+    class Broken(FakeHost):
+        @contextmanager
+        def open_session(
+            self, *, resume: str | None = None, last: bool = False
+        ) -> Iterator[Session]:
+            raise UsageError("There is no library 'x'.", hint="agent library list")
+            yield  # type: ignore[unreachable]
+
+    app = Chat(Broken())
+    async with app.run_test() as pilot:
+        await until(pilot, said(app, "There is no library 'x'. agent library list"))
+        await pilot.press("h", "i")
+        assert app.composer.text == "hi"
+        await send(app, pilot, "/fork")
+        await until(pilot, said(app, "This session is empty."))
+
+
+async def test_hostile_text_is_shown_and_never_obeyed() -> None:
+    hostile = "[@click=app.quit]go[/] \x1b]0;x\x07 \u202egnp.exe ![i](http://evil/x.png) <b>b</b>"
+    app = chat(played(Token(hostile), Done(hostile, "ungrounded", "played", "m")))
+    async with app.run_test() as pilot:
+        await ask(app, pilot, hostile)
+        shown = rows(app.transcript) + texts(app)
+        assert "\x1b" not in shown
+        assert "\u202e" not in shown
+        assert "[@click=app.quit]go[/]" in shown
+
+
+# reading
+
+
+async def test_a_source_opens_at_the_words_that_are_quoted_by_key() -> None:
+    app = chat()
+    async with app.run_test(size=WIDE) as pilot:
+        await ask(app, pilot, "Has the Moon air?")
+        app.transcript.focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.focused, Citations))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: isinstance(app.screen, DocumentScreen))
+        await pilot.pause()
+        assert "The Moon has no air." in app.screen.query_one(DocumentView).text_in_sight()
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.screen_stack[0])
+
+
+async def test_a_source_opens_by_a_click_on_its_number() -> None:
+    app = chat()
+    async with app.run_test(size=WIDE) as pilot:
+        await ask(app, pilot, "Has the Moon air?")
+        await until(pilot, said(app, "[1]"))
+        shown = [app.transcript.render_line(y).text for y in range(app.transcript.size.height)]
+        y = next(y for y, text in enumerate(shown) if "[1]" in text)
+        left, top = app.transcript.content_region.offset
+        assert await pilot.click(offset=Offset(left + shown[y].index("[1]") + 1, top + y))
+        await until(pilot, lambda: isinstance(app.screen, DocumentScreen))
+
+
+async def test_sources_take_their_room_from_the_answers_only_where_there_is_room() -> None:
+    app = chat()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ask(app, pilot, "Has the Moon air?")
+        panel = app.query_one(Citations)
+        assert not panel.has_class("shown")
+        await pilot.press("ctrl+b")
+        await until(pilot, lambda: panel.has_class("shown"))
+        assert panel.region.y > app.transcript.region.y
 
 
 async def test_steps_are_one_line_until_they_are_opened() -> None:
@@ -117,31 +218,92 @@ async def test_steps_are_one_line_until_they_are_opened() -> None:
     )  # fmt: skip
     async with app.run_test() as pilot:
         await ask(app, pilot, "q")
-        assert "Searching" not in shown(app)
+        assert "Searching" not in rows(app.transcript)
         await pilot.press("ctrl+t")
-        assert "Searching" in shown(app)
-        assert "search {'query': 'x'}" in shown(app)
+        await until(pilot, said(app, "Searching"))
 
 
-async def test_a_failure_says_what_to_do_and_the_chat_goes_on() -> None:
-    app = chat(played(Failed("No key.", "export KEY=…")))
+@pytest.mark.parametrize(
+    ("key", "copied"),
+    [("y", "Text [1]\n\n```\ncode()\n```"), ("c", "code()")],
+)
+async def test_a_key_copies_an_answer_or_its_code(key: str, copied: str) -> None:
+    app = chat(plain("Text [1]\n\n```\ncode()\n```"))
     async with app.run_test() as pilot:
         await ask(app, pilot, "q")
-        assert "No key." in shown(app)
-        assert "export KEY=…" in shown(app)
-        await ask(app, pilot, "again")
-        assert len(app.query(Answer)) == 2
+        app.transcript.focus()
+        await pilot.press(key)
+        await until(pilot, lambda: app.clipboard.strip() == copied)
+        assert any("Copied" in note for note in told(app))
 
 
-async def test_hostile_text_is_shown_and_never_obeyed() -> None:
-    hostile = "[@click=app.quit]go[/] \x1b]0;x\x07 \u202egnp.exe ![i](http://evil/x.png) <b>b</b>"
-    app = chat(played(Token(hostile), Done(hostile, "ungrounded", "played", "m")))
+async def test_the_quote_of_an_answer_is_copied() -> None:
+    app = chat()
     async with app.run_test() as pilot:
-        await ask(app, pilot, hostile)
-        text = shown(app)
-        assert "\x1b" not in text
-        assert "\u202e" not in text
-        assert "[@click=app.quit]go[/]" in text
+        await ask(app, pilot, "Has the Moon air?")
+        await send(app, pilot, "/copy quote")
+        await until(pilot, lambda: app.clipboard.startswith("The Moon has no air."))
+
+
+# commands
+
+
+async def test_a_command_that_is_none_says_so() -> None:
+    app = chat()
+    async with app.run_test() as pilot:
+        await opened(app, pilot)
+        await send(app, pilot, "/dance")
+        await until(pilot, said(app, "There is no command /dance."))
+        await send(app, pilot, "/mode soon")
+        await until(pilot, said(app, "/mode takes one of: naive"))
+
+
+async def test_modes_are_compared_side_by_side_and_kept() -> None:
+    app = chat(plain("One.", "one"), plain("Two.", "two"))
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(app, pilot)
+        await send(app, pilot, "/compare which?")
+        await until(pilot, lambda: isinstance(app.screen, CompareScreen))
+        columns = list(app.screen.query(Transcript))
+        await until(pilot, lambda: all(c.answers and c.answers[0].done for c in columns))
+        assert [column.answers[0].text for column in columns] == ["One.", "Two."]
+        assert columns[0].region.y == columns[1].region.y
+        await pilot.press("escape")
+        await until(pilot, lambda: answers(app) == ["One.", "Two."])
+
+
+async def test_help_lists_every_command() -> None:
+    app = chat()
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(app, pilot)
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        assert all(f"/{command.name}" in texts(app) for command in app.commands)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.screen_stack[0])
+
+
+async def test_the_palette_offers_the_commands() -> None:
+    app = chat(plain("One.", "one"), plain("Two.", "two"))
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(app, pilot)
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        await pilot.press(*"mode", "space", *"two")
+        await until(pilot, lambda: app.screen.query_one(OptionList).option_count == 1)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.talk.mode == "two")
+
+
+async def test_what_a_session_has_used_is_summed_up() -> None:
+    app = chat()
+    async with app.run_test() as pilot:
+        await ask(app, pilot, "Has the Moon air?")
+        await send(app, pilot, "/cost")
+        await until(pilot, said(app, "This session: 1 question · 1 model call"))
+
+
+# being asked
 
 
 async def test_a_tool_asks_and_leaving_the_question_means_no() -> None:
@@ -149,50 +311,14 @@ async def test_a_tool_asks_and_leaving_the_question_means_no() -> None:
     decisions: list[Decision] = []
     request = Request("tool", "Call send?", '{"to": "x"}', "It sends out.", "mail", "send")
     async with app.run_test() as pilot:
+        await opened(app, pilot)
 
         async def asked() -> None:
-            decisions.append(await app._decide(request))
+            decisions.append(await approval.ask(app, request))
 
-        for key in ("escape", "enter", "up"):
+        for keys in (["escape"], ["enter"], ["up", "enter"]):
             worker = app.run_worker(asked())
-            await pilot.pause()
-            assert isinstance(app.screen, Approval)
-            await pilot.press(key)
-            if key == "up":
-                await pilot.press("enter")
+            await until(pilot, lambda: isinstance(app.screen, Approval))
+            await pilot.press(*keys)
             await worker.wait()
     assert [decision.answer for decision in decisions] == ["deny", "deny", "always"]
-
-
-async def test_a_library_that_does_not_open_is_told_and_typing_stays_open() -> None:
-    @contextmanager
-    def broken() -> Iterator[Session]:
-        raise UsageError("There is no library 'x'.", hint="agent library list")
-        yield
-
-    app = Chat(broken)
-    async with app.run_test() as pilot:
-        await pilot.pause()
-        assert "There is no library 'x'. agent library list" in shown(app)
-        await pilot.press("h", "i")
-        assert app.query_one(Composer).text == "hi"
-
-
-async def test_what_was_sent_comes_back_and_a_line_can_be_broken() -> None:
-    app = chat()
-    async with app.run_test() as pilot:
-        await ask(app, pilot, "one")
-        composer = app.query_one(Composer)
-        await pilot.press("up")
-        assert composer.text == "one"
-        await pilot.press("down", "a", "ctrl+j", "b")
-        assert composer.text == "a\nb"
-
-
-async def test_a_command_that_is_none_says_so() -> None:
-    app = chat()
-    async with app.run_test() as pilot:
-        await ask(app, pilot, "/dance")
-        assert "There is no command /dance. /help lists them." in shown(app)
-        await ask(app, pilot, "/mode soon")
-        assert "/mode takes one of: naive" in shown(app)
