@@ -1,7 +1,7 @@
 """How often both documents are found that a question needs: naive against agentic retrieval.
 
     python -m benchmarks.multihop [--data DIR] [--half judge|develop] [--answers]
-                                  [--other-joins] [--cache FOLDER]
+                                  [--joins known|other|fresh] [--cache FOLDER]
 
 No model but the embedded one: the agentic mode's searches are chosen by its plain policy
 (`agent.modes.policy`), and both modes keep the same number of passages, 4 and 8. How the questions
@@ -16,8 +16,9 @@ control: the policy must not lose there what the naive ranking has.
 - `answered` (`--answers`): the questions whose citations, from 8 passages, hold an answer from
   each document; asked of the embedded model through the modes.
 
-The words that join two questions were known to whoever wrote the policy. `--other-joins` joins
-compound questions by words that were chosen after it was done, many of which it does not see.
+Which words join two questions into one that is `compound` is what the policy could be written for:
+`--joins known` were known to its writer, `other` were in view when it was generalised, `fresh` were
+written afterwards by someone who knew neither the policy nor the other two.
 
 Prints a table, and one JSON object by kind on the last line; `two` is all but `single`.
 """
@@ -40,7 +41,8 @@ from agent.modes.agentic import Agentic
 from agent.modes.base import Turn
 from agent.modes.naive import Naive
 from agent.modes.policy import Plan
-from benchmarks.multihop_questions import JOINS, OTHER_JOINS, Material, Question, make, read
+from benchmarks.multihop_joins import FRESH_JOINS, JOINS, OTHER_JOINS
+from benchmarks.multihop_questions import Material, Question, make, read
 from benchmarks.squad import holds
 from knowledge.library import Library
 from knowledge.minilm import MiniLM
@@ -55,6 +57,7 @@ Figures = dict[str, float]
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 SIZES = (4, 8)
+_JOINS = {"known": JOINS, "other": OTHER_JOINS, "fresh": FRESH_JOINS}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -63,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, default=DATA, help="the folder of the public sets")
     parser.add_argument("--half", choices=["judge", "develop"], default="judge")
     parser.add_argument("--answers", action="store_true", help="ask the embedded model, too")
-    parser.add_argument("--other-joins", action="store_true", help="words the policy never met")
+    parser.add_argument("--joins", choices=sorted(_JOINS), default="known")
     parser.add_argument("--cache", type=Path, help="the embedder's cache; temporary by default")
     options = parser.parse_args(arguments)
     material = read(options.data, options.half)
@@ -75,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 Path(folder),
                 embedder,
                 answers=options.answers,
-                joins=OTHER_JOINS if options.other_joins else JOINS,
+                joins=_JOINS[options.joins],
             )
         )
     columns = list(dict.fromkeys(column for figures in rows.values() for column in figures))

@@ -35,6 +35,7 @@ from agent.names import names
 from agent.support import content
 from benchmarks import squad
 from benchmarks.datasets import read_chunking_evaluation, read_cranfield
+from benchmarks.multihop_joins import JOINS
 
 Half = Literal["develop", "judge"]
 
@@ -53,26 +54,6 @@ _REFERS = re.compile(
 _WH = r"(?:who|whom|whose|what|when|where|which|why|how)"
 _ASKS = re.compile(rf"(?:(?:in|on|at|from|for|to|by|of|with|about) )?{_WH}\b", re.IGNORECASE)
 _ARTICLE = re.compile(r"^ = ([^=].*?) = *$", re.MULTILINE)
-JOINS = (
-    "{A}, and {b}?",
-    "{A} and {b}?",
-    "{A}? {B}?",
-    "{A}? And {b}?",
-    "Can you tell me {a}, and also {b}?",
-    "I would like to know {a} as well as {b}.",
-    "{A}; {b}?",
-)
-OTHER_JOINS = (
-    "{A}, plus {b}?",
-    "Two things: {a}, {b}?",
-    "{A} - and {b}?",
-    "{A}. Also, {b}?",
-    "First, {a}? Second, {b}?",
-    "Help me with this: {a}, along with {b}.",
-    "{A} (and {b})?",
-    "Besides {a}, tell me {b}.",
-)
-"""Chosen when the first policy was done. It was generalised with them in view: unseen no more."""
 _FIRST = ("Which came first: {a}, or {b}?", "Which is earlier, {a} or {b}?")
 _MORE = ("Which is more: {a}, or {b}?", "Which number is larger, {a} or {b}?")
 _NAMES = (
