@@ -270,7 +270,7 @@ class Trust:
             return True
         async with self._one:
             what = entry.identity(self._env)
-            detail = "\n".join([entry.shown, *entry.variables(self._env)])
+            detail = "\n".join([entry.in_full, *entry.variables(self._env)])
             allowed: dict[str, Any] = read_json(self._file).get("servers", {})
             if what in allowed:
                 return True

@@ -92,10 +92,21 @@ class Entry:
 
         Keys that are written there in full are left out: it is printed, and kept.
         """
+        return self._written(_unkept)
+
+    @property
+    def in_full(self) -> str:
+        """The same with nothing left out, for who is asked whether it may run; never kept.
+
+        What looks like a key by its name (`GIT_ASKPASS`) may be another command.
+        """
+        return self._written(lambda name, value: value)
+
+    def _written(self, value_of: Callable[[str, str], str]) -> str:
         if self.url:
-            headers = [f"{n}: {_unkept('AUTH', v)}" for n, v in self.headers.items()]
+            headers = [f"{name}: {value_of('AUTH', v)}" for name, v in self.headers.items()]
             return " ".join([self.url, *(f"({header})" for header in headers)])
-        env = [f"{name}={_unkept(name, value)}" for name, value in self.env.items()]
+        env = [f"{name}={value_of(name, value)}" for name, value in self.env.items()]
         where = f" (in {self.cwd})" if self.cwd else ""
         return join([*env, self.command, *self.args]) + where
 

@@ -226,10 +226,18 @@ class Session:
 
 
 def _remembered(transcripts: Transcripts, session: str) -> Memory:
-    """What a stored session can go on with: its finished turns, and the last summary of them."""
+    """What a stored session can go on with: its finished turns, and the last summary of them.
+
+    A question that was asked several times in a row, to compare or again, is told once, with the
+    last of its answers.
+    """
     memory = Memory(summary=next(reversed(transcripts.summaries(session)), None))
-    for turn in transcripts.turns(session):
-        if turn.state == "done":
+    done = [turn for turn in transcripts.turns(session) if turn.state == "done"]
+    for turn, following in zip(done, [*done[1:], None], strict=True):
+        if following is None or (turn.question, turn.context) != (
+            following.question,
+            following.context,
+        ):
             memory.add(turn.n, messages_of(turn.question, turn.events))
     return memory
 

@@ -146,7 +146,7 @@ class Session:
             raise McpFailed(f"No list of tools within {seconds:.0f} seconds.") from None
         except MCPError as error:
             await self._lost(error)
-            raise McpFailed(f"It gave no list of tools: {error}") from error
+            raise McpFailed(f"It gave no list of tools: {_reason(error)}.") from error
         except ValidationError as error:
             raise McpFailed(
                 f"Its list of tools does not fit the protocol: {_reason(error)}."
@@ -352,4 +352,5 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False, include_input=False)[0]
         return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-    return (str(error) or type(error).__name__).rstrip(".")
+    lines = str(error).splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".:")

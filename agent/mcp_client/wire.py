@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from binascii import Error as Base64Error
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self, TypeAlias
 
@@ -153,5 +152,5 @@ class Completing:
 def _attachment(kind: str, media_type: str, data: str) -> Attachment:
     try:
         return Attachment(kind, media_type, b64decode(data, validate=True))
-    except Base64Error:
+    except ValueError:
         return Attachment(kind, media_type, data.encode("utf-8", "replace"))

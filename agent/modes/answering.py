@@ -282,4 +282,12 @@ def _note(turn: Turn, resolved: Resolved, spent: str, notes: Sequence[str]) -> s
     found = [spent, resolved.note, *notes]
     if turn.context.strip() and resolved.outcome in ("partial", "ungrounded"):
         found.append("What rests on the text handed in cannot be cited.")
+    if turn.context.strip() and resolved.outcome != "grounded":
+        from agent.models.embedded import NAME
+
+        if turn.model.name == NAME:
+            found.append(
+                "The embedded model reads the library only, not what is handed in: add it (agent "
+                "add FILE), or ask another model."
+            )
     return " ".join(filter(None, found))

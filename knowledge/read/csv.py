@@ -17,6 +17,9 @@ from knowledge.types import Document
 _SAMPLE = 64 * 1024
 """Characters looked at to tell the delimiter."""
 _DELIMITERS = ",;\t|"
+_LONGEST = 128 * 1024
+"""Characters of a cell: a longer one is no cell. The csv module's own limit is the whole process's,
+and another part of it may need more."""
 
 
 def read_csv(data: bytes, name: str) -> Document:
@@ -42,7 +45,10 @@ def _written(rows: Iterator[Row]) -> Writer:
 
 def _rows(text: str, delimiter: str) -> Iterator[Row]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    return enumerate(reader, 1)
+    for n, cells in enumerate(reader, 1):
+        if any(len(cell) > _LONGEST for cell in cells):
+            raise csv.Error("a cell without an end")
+        yield n, cells
 
 
 def _delimiter(text: str) -> str:

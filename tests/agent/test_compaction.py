@@ -283,8 +283,8 @@ async def test_a_summary_is_reused_when_the_session_is_resumed_and_forked(
     store: Transcripts,
 ) -> None:
     talk = session(long_answers(), store)
-    for _ in range(9):
-        await ask(talk)
+    for n in range(9):
+        await ask(talk, f"Has the Moon air, {n}?")
     assert talk.id is not None
     first, last = store.summaries(talk.id)[0], store.summaries(talk.id)[-1]
     assert first.upto < last.upto

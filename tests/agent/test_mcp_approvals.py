@@ -222,6 +222,14 @@ async def test_a_projects_command_is_shown_with_what_its_variables_are(file: Pat
     ]  # fmt: skip
 
 
+async def test_a_project_hides_no_command_behind_a_name_that_sounds_like_a_key(file: Path) -> None:
+    person = Person("deny")
+    entry = replace(PROJECT, env={"GIT_ASKPASS": "/tmp/evil.sh"})
+    await Trust(file, person).may_run(entry)
+    assert person.asked[0].detail == "GIT_ASKPASS=/tmp/evil.sh run it"
+    assert "evil" not in entry.shown
+
+
 async def test_a_projects_command_that_a_variable_makes_another_is_asked_again(file: Path) -> None:
     env = {"SERVER": "/usr/bin/good", "KEY": "x"}
     assert await Trust(file, Person("always"), env=env).may_run(VARIABLE)

@@ -11,6 +11,7 @@ from agent.citations import ABSTENTION
 from agent.errors import BadModelOutput, ContextTooLong, UnknownModel
 from agent.events import Citation, Done, Event, Status, Thought, Token, Usage
 from agent.messages import Delta, Message, ModelUsage, TextDelta, ThoughtDelta
+from agent.models.embedded import Embedded
 from agent.models.scripted import Scripted
 from agent.modes.base import Turn
 from agent.modes.naive import Naive
@@ -333,3 +334,11 @@ async def test_what_leaves_no_room_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(ContextTooLong, match="handed in") as caught:
         await events(turn("What is the Moon?", model, context="word " * 2000))
     assert "Hand in less" in caught.value.hint
+
+
+async def test_the_embedded_model_says_that_it_does_not_read_what_is_handed_in() -> None:
+    library = MemoryLibrary({"moon.txt": "The Moon has no air."})
+    got = await events(turn("What is in the soup?", Embedded(None), library, context="Leeks."))
+    (done,) = [event for event in got if isinstance(event, Done)]
+    assert done.outcome == "unanswerable"
+    assert "add it (agent add FILE)" in done.note

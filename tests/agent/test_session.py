@@ -75,6 +75,17 @@ async def test_a_resumed_session_knows_whether_strangers_have_spoken_in_it(
     assert connections.exposure.untrusted is strangers
 
 
+async def test_a_question_asked_several_times_in_a_row_is_told_once_when_resumed(
+    store: Transcripts,
+) -> None:
+    talk = session(ScriptedMode(*ANSWER), store)
+    for question in ("Is it so?", "Is it so?", "And then?", "Is it so?"):
+        await ask(talk, question)
+    again = session(ScriptedMode(*ANSWER), store, resume=talk.id)
+    asked = [message.content for message in again.history if message.role == "user"]
+    assert asked == ["Is it so?", "And then?", "Is it so?"]
+
+
 async def test_answers_become_the_next_turns_history() -> None:
     mode = ScriptedMode(*ANSWER)
     talk = session(mode)

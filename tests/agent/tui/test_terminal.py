@@ -31,6 +31,9 @@ class Terminal:
         size = ["-x", str(width), "-y", str(height)]
         self._run("-f", "/dev/null", "new-session", "-d", *size, "-c", str(place), "exec sleep 600")
         self._run("set-option", "-g", "remain-on-exit", "on")
+        # Else tmux may fall back to 80 columns while no client is attached.
+        self._run("set-option", "-g", "window-size", "manual")
+        self._run("resize-window", *size)
 
     def _run(self, *arguments: str) -> str:
         done = subprocess.run(
