@@ -65,6 +65,9 @@ class Card:
     """Trained weights of the voice, for a `local:` model: a LoRA folder, or a GGUF file of one."""
     scale: float = 1.0
     """How strong the adapter is; 0 is the model without it."""
+    trained: bool = False
+    """Whether all weights of `model` were trained in the voice: it is asked in the words of its
+    training, one sentence at a time, and not told the card. One with an adapter always is."""
 
 
 _TEXTS = ("description", "model", "api_base", "adapter")
@@ -121,6 +124,8 @@ def parse(text: str, *, where: str = "the card", name: str = "") -> Card:
     scale = data.get("scale", 1.0)
     if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 <= scale <= 4:
         raise CardError(f"{where}: 'scale' must be a number from 0 to 4.")
+    if not isinstance(data.get("trained", False), bool):
+        raise CardError(f"{where}: 'trained' must be true or false.")
     for key in ("rules", "asides"):
         data[key] = _list(data.get(key, []), f"{where}: '{key}'")
     words = data.get("words", {})

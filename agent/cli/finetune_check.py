@@ -97,11 +97,11 @@ def _recipe(path: Path, base: str | None, pairs: tuple[str, ...]) -> Recipe:
 
 def _write(recipe: Recipe, path: Path) -> Path:
     """Write the mended recipe beside the file, or here for a preset."""
-    from finetune.preflight import mend
     from finetune.recipe import dumps
+    from finetune.training import runs
 
     out = path.with_name(f"{path.name.removesuffix('.toml')}.mended.toml")
-    mend.replace_file(out, dumps(recipe))
+    runs.write_text(out, dumps(recipe))
     return out
 
 

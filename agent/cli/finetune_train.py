@@ -29,7 +29,7 @@ PRESET = "voice"
 
 
 @command(name="train")
-@click.argument("data", required=False, type=_FOLDER)
+@click.argument("data", required=False, type=click.Path(path_type=Path))
 @click.option("--out", type=_FOLDER, metavar="RUN", help="The run's folder; new, or to go on with.")
 @click.option("--recipe", type=click.Path(path_type=Path), metavar="FILE", help="A recipe (TOML).")
 @click.option(
@@ -182,9 +182,12 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def _say_how_to_resume(console: Console, out: Path) -> None:
     import shlex
 
-    from finetune.training import launch
+    from finetune.training import launch, runs
 
     if launch.rank() != 0:
+        return
+    if not (out / runs.RUN).exists():
+        console.remark("Interrupted before the training began; type the same again.")
         return
     words = ["finetune", "train", "--resume", str(out)]
     several = launch.processes() > 1

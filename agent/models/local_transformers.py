@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.errors import ModelError
+from agent.models import local_lora
 from agent.models.local_engine import (
     Answered,
     Stop,
@@ -77,7 +78,7 @@ class Transformers:
                 dtype=self._torch.float32 if self._device == "cpu" else "auto",
             )
             if weights.adapter is not None:
-                self._model = _adapted(self._model, weights.adapter, weights.scale)
+                self._model = local_lora.adapted(self._model, weights.adapter, weights.scale)
             self._model.to(self._device).eval()
         self._empty = transformers.DynamicCache
         self._layer = _roomy_layer()
@@ -293,22 +294,6 @@ class Transformers:
             # own word has to do.
             pass
         return frozenset(end for end in ends if end is not None)
-
-
-def _adapted(model: Any, adapter: Path, scale: float) -> Any:
-    """The model with a LoRA adapter merged into its weights, `scale` times as strong as trained."""
-    try:
-        from peft import PeftModel
-        from peft.tuners.lora import LoraLayer
-    except ImportError as error:
-        raise missing_extra("peft") from error
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        adapted = PeftModel.from_pretrained(model, str(adapter))
-        for module in adapted.modules():
-            if isinstance(module, LoraLayer):
-                module.set_scale("default", scale)
-        return adapted.merge_and_unload()
 
 
 def _roomy_layer() -> Any:

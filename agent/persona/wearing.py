@@ -42,11 +42,10 @@ def _voice(card: Card, config: Config, paths: Paths, model: Callable[[Config], C
     if card.adapter:
         return Prompted(card, _adapted(card, name, config, paths), trained=True)
     if not card.model:
-        return Prompted(card, model(config))
+        return Prompted(card, model(config), trained=card.trained)
     # The address and the key of who answers are not for another's server.
-    return Prompted(
-        card, model(replace(config, model=name, api_base=card.api_base, api_key_env=""))
-    )
+    speaks = model(replace(config, model=name, api_base=card.api_base, api_key_env=""))
+    return Prompted(card, speaks, trained=card.trained)
 
 
 def _adapted(card: Card, name: str, config: Config, paths: Paths) -> ChatModel:

@@ -80,21 +80,6 @@ def look(recipe: Recipe) -> Base:
     )
 
 
-def folder(recipe: Recipe) -> Path | None:
-    """Where the base's files are: its folder, or the hub's cache; None where neither has them."""
-    if Path(recipe.base).is_dir():
-        return Path(recipe.base)
-    from transformers.utils.hub import cached_file
-
-    try:
-        found = cached_file(
-            recipe.base, "config.json", revision=recipe.revision or "main", local_files_only=True
-        )
-    except OSError:
-        return None
-    return Path(found).parent if found else None
-
-
 def check(recipe: Recipe, base: Base, tokenizer: Any, longest: int) -> Iterator[Finding]:
     """Findings of base and recipe together.
 
@@ -179,25 +164,21 @@ def environment(recipe: Recipe, *, cuda: bool) -> Iterator[Finding]:
 
 
 def _modules(recipe: Recipe, base: Base) -> Iterator[Finding]:
-    """Names that no layer has: peft fails where all are such, and ignores some."""
+    """Names that no layer has: peft would ignore some, and the training refuses any."""
+    from finetune.training import weights
+
     if not recipe.adapter or recipe.target_modules == (ALL_LINEAR,):
         return
-    missing = [
-        name
-        for name in recipe.target_modules
-        if not any(layer == name or layer.endswith(f".{name}") for layer in base.layers)
-    ]
+    missing = weights.absent(recipe.target_modules, base.layers)
     if missing:
-        rest = len(recipe.target_modules) - len(missing)
         yield Finding(
             "error",
             "modules-missing",
-            f"target_modules: the base has no layer {', '.join(missing)}; "
-            + ("it is passed over without a word." if rest else "there is nothing to train."),
+            f"target_modules: the base has no layer {', '.join(missing)}; the training refuses it.",
             _RECIPE,
             count=len(missing),
             fix=f"Its linear layers: {', '.join(base.linear)}; or all of them: "
-            f'target_modules = ["{ALL_LINEAR}"]',
+            f"--set 'target_modules=[\"{ALL_LINEAR}\"]'",
         )
 
 

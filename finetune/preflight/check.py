@@ -10,9 +10,10 @@ from pathlib import Path
 
 from finetune.data import DataSet, load
 from finetune.data.rows import SPLITS
-from finetune.preflight import base, look, machine, mend, rows, tokens
+from finetune.preflight import look, machine, mend, rows, tokens
 from finetune.preflight.findings import Finding, Report, Tell, ordered
 from finetune.recipe import Recipe
+from finetune.training import hub, runs
 
 _MENDABLE = {code for code, one in (rows.FOUND | tokens.FOUND).items() if one.mendable} - {
     "text-cut"  # of the recipe only: a text without its end is of use still
@@ -85,6 +86,8 @@ def _mended_recipe(seen: look.Seen) -> Recipe:
 def _mended_set(part: look.Part) -> Path:
     """The folder of the mended copy; the set's own where no row is to be mended."""
     marks = part.marks | part.found.marks
+    if part.data.kind != "classify":
+        marks.pop(tokens.CONTROL.code, None)  # the training does it
     if not _MENDABLE & marks.keys():
         return part.data.folder
     control = tokens.control_tokens(part.reader.serving) if part.reader else ()
@@ -99,7 +102,7 @@ def _longer(recipe: Recipe, seen: look.Seen) -> Recipe:
         recipe = replace(recipe, max_length=window)
     wanted = max(recipe.max_length, -(-longest // 64) * 64)
     longer = replace(recipe, max_length=min(wanted, window) if window else wanted)
-    folder = base.folder(recipe)
+    folder = hub.folder(recipe.base, recipe.revision)
     return longer if folder is not None and machine.fits(longer, folder, seen.on) else recipe
 
 
@@ -121,7 +124,7 @@ def _other_template(recipe: Recipe, part: look.Part) -> Recipe:
     if same and text != before.chat_template:
         copy = mend.copy_of(part.data.folder)
         path = copy.with_name(f"{copy.name}.jinja")
-        mend.replace_file(path, text)
+        runs.write_text(path, text)
         return replace(recipe, chat_template=str(path))
     return recipe
 

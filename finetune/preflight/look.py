@@ -99,12 +99,13 @@ def _stage(recipe: Recipe) -> Finding:
 
 
 def _tokenizer(seen: Seen) -> Any | None:
-    from finetune.training import weights
+    from finetune.training import hub, weights
 
     if not seen.recipe.base:
         message, hint = "The recipe names no base.", "--base FOLDER, or a name on the model hub"
     else:
         try:
+            hub.check(seen.recipe.base, seen.recipe.revision)
             return weights.tokenizer(seen.recipe)
         except FinetuneError as error:
             message, hint = str(error), error.hint
@@ -146,6 +147,8 @@ def _of_rows(part: Part) -> Iterator[Finding]:
     for known, marks in ((rows.FOUND, part.marks), (tokens.FOUND, part.found.marks)):
         for code, finding in known.items():
             if places := marks.get(code):
+                if code == tokens.CONTROL.code and part.data.kind != "classify":
+                    finding = tokens.CONTROL
                 message, fix = finding.message, finding.fix
                 if said := part.found.reasons.get(code):
                     message = f"{message} It says: {said}"
@@ -192,7 +195,7 @@ def _of_template(seen: Seen, tokenizer: Any) -> None:
                 f"The prompt is trained as other tokens than it is served as: {words} (trained "
                 f"against served; {len(compared):,} rows compared).",
                 fix="Take a template that renders both alike: a copy with the difference taken "
-                "out, named by chat_template = FILE.",
+                "out, named by: --set chat_template=FILE.",
             ).at(unlike)
         )
     if late and not any(one.code == "all-masked" for one in found):
@@ -211,6 +214,8 @@ def _of_template(seen: Seen, tokenizer: Any) -> None:
 
 
 def _of_base(seen: Seen, tokenizer: Any) -> None:
+    from finetune.training import hub
+
     first, recipe = seen.parts[0], seen.recipe
     try:
         seen.base = seen.base or base.look(recipe)
@@ -220,7 +225,7 @@ def _of_base(seen: Seen, tokenizer: Any) -> None:
         return
     longest = max(part.found.longest for part in seen.parts)
     seen.findings += base.check(recipe, seen.base, tokenizer, longest)
-    folder = base.folder(recipe)
+    folder = hub.folder(recipe.base, recipe.revision)
     count = len(first.data.train)
     if folder is not None and count:
         seen.estimate = machine.estimate(

@@ -10,8 +10,6 @@ from finetune.preflight.findings import Estimate, Finding, Place
 from finetune.recipe import Recipe
 from finetune.training import arguments, hardware, memory, weights
 
-_SHARE = 0.4
-"""Of the speed on large matrices that a training reaches: PaLM reports 0.46 (2204.02311)."""
 _TIGHT = 0.8
 """Of the device's memory: beyond it the estimate's own error decides."""
 _LONG = 24 * 3600
@@ -37,7 +35,6 @@ def estimate(
     plan = arguments.Plan(rows, recipe.epochs, recipe.max_steps, recipe.learning_rate, False)
     steps = plan.steps(recipe)
     passes = steps / plan.steps_per_epoch(recipe)
-    work = hardware.operations(recipe, shape, round(tokens * passes))
     trained = hardware.trained_weights(recipe, shape)
     # A checkpoint is the trained weights with the optimizer's two moments, in 32 bits; one more
     # than are kept is there while it is written, and the result.
@@ -47,7 +44,7 @@ def estimate(
         memory=on.memory,
         need=hardware.need(recipe, shape, bits=bits).total,
         steps=steps,
-        seconds=work / (weights.speed(recipe, on) * _SHARE),
+        seconds=hardware.seconds(recipe, shape, round(tokens * passes), weights.speed(recipe, on)),
         disk=disk,
         disk_free=shutil.disk_usage(folder).free,
     )

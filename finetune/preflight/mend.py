@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,9 +22,8 @@ from finetune.data.rows import SPLITS, BadRow
 from finetune.data.statistics import Statistics
 from finetune.preflight.findings import Place
 from finetune.preflight.rows import exchanges
+from finetune.serving import harmless
 
-JOINER = "\u2060"
-"""Breaks a control token without being seen; `agent.models.local` puts the same one in."""
 _LEAVE_OUT = {
     "no-answer",
     "empty-text",
@@ -91,13 +89,6 @@ def template(text: str) -> str:
     return end.sub(lambda match: match[2] + match[3] + match[1], text)
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Write a file that is whole or not there."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.new")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
-
-
 def _mended(
     data: DataSet,
     split: str,
@@ -144,9 +135,11 @@ def _row(row: dict[str, Any], wrong: set[str], control: Sequence[str]) -> dict[s
     if "control-token-in-text" in wrong:
         for key, value in new.items():
             if isinstance(value, list):
-                new[key] = [turn | {"content": _broken(turn["content"], control)} for turn in value]
+                new[key] = [
+                    turn | {"content": harmless(turn["content"], control)} for turn in value
+                ]
             elif key == "text":
-                new[key] = _broken(value, control)
+                new[key] = harmless(value, control)
     return new
 
 
@@ -159,12 +152,6 @@ def _without_repeats(messages: list[dict[str, str]]) -> list[dict[str, str]]:
                 gone |= {at, at + 1}
             seen.add(exchange)
     return [turn for at, turn in enumerate(messages) if at not in gone]
-
-
-def _broken(text: str, control: Sequence[str]) -> str:
-    for token in sorted(control, key=len, reverse=True):
-        text = text.replace(token, token[0] + JOINER + token[1:])
-    return text
 
 
 def _split(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from finetune import serving
 from finetune.preflight.findings import Piece, Place, Shown
 from finetune.training import encode
 
@@ -42,6 +43,8 @@ class Reader:
         """The same, with the template that marks the answers."""
         self.classifies = kind == "classify"
         """Whether rows get a label: all of their tokens are read, and none is trained."""
+        self.harmless = serving.turns_of(tokenizer)
+        """Breaks control tokens in the text of messages."""
         self._kind = kind
         self._labels = labels or ("",)
         if kind == "chat":
@@ -60,25 +63,21 @@ class Reader:
             text = {"text": row["text"], "label": self._labels[0]}
             tokens = encode.texts(self.training, [text], self._labels, _UNCUT).rows[0]["input_ids"]
             return [Encoding(tokens, [False] * len(tokens))]
-        rows = encode.chats(self.training, [row], _UNCUT).rows
-        if rows:
-            labels = rows[0]["labels"]
-            return [Encoding(rows[0]["input_ids"], [one != encode.NO_LOSS for one in labels])]
-        # The encoding gives no row that has nothing to train; it is looked at all the same.
-        tokens = _ids(self.training.apply_chat_template(row["messages"], return_dict=True))
-        return [Encoding(tokens, [False] * len(tokens))]
+        messages = self.harmless(row["messages"])
+        return [Encoding(*encode.chat(self.training, self.training.chat_template, messages))]
 
     def _pair(self, row: Mapping[str, Any]) -> Iterator[Encoding]:
-        prompt = _ids(
-            self.serving.apply_chat_template(
-                row["prompt"], add_generation_prompt=True, return_dict=True
-            )
-        )
+        said = {key: self.harmless(row[key]) for key in ("prompt", "chosen", "rejected")}
+        prompt = self._ids(said["prompt"], add_generation_prompt=True)
         for key in ("chosen", "rejected"):
-            whole = _ids(
-                self.serving.apply_chat_template([*row["prompt"], *row[key]], return_dict=True)
-            )
+            whole = self._ids([*said["prompt"], *said[key]])
             yield Encoding(whole, [at >= len(prompt) for at in range(len(whole))])
+
+    def _ids(self, messages: Sequence[Mapping[str, str]], **settings: Any) -> list[int]:
+        rendered = self.serving.apply_chat_template(
+            list(messages), return_dict=True, **settings, **serving.SERVED
+        )
+        return list(rendered["input_ids"])
 
 
 def show(tokenizer: Any, found: Encoding, place: Place, max_length: int) -> Shown:
@@ -91,7 +90,3 @@ def show(tokenizer: Any, found: Encoding, place: Place, max_length: int) -> Show
         pieces.append(Piece(text, loss, cut))
         at = end
     return Shown(place, tuple(pieces), len(found.tokens), sum(found.loss[:max_length]))
-
-
-def _ids(rendered: Any) -> list[int]:
-    return list(rendered["input_ids"])

@@ -13,9 +13,7 @@ from typing import Any
 
 from finetune.preflight.findings import Finding, Place
 from finetune.preflight.pieces import Encoding, Reader
-
-SERVED: dict[str, Any] = {"enable_thinking": False, "date_string": "26 Jul 2024"}
-"""What a template is given when it serves; templates that do not know a name ignore it."""
+from finetune.serving import SERVED
 
 _TEMPLATE = (Place("chat_template"),)
 _QUESTION, _ANSWER, _NEXT = "questionprobe", "answerprobe", "nextprobe"
@@ -43,7 +41,7 @@ def check(reader: Reader, ends: Iterable[int]) -> Iterator[Finding]:
             "template-fails",
             f"The chat template fails at two questions with their answers: {error}.",
             _TEMPLATE,
-            fix="Mend a copy of it, and name it: chat_template = FILE",
+            fix="Mend a copy of it, and name it: --set chat_template=FILE",
         )
         return
     tokenizer = reader.training
@@ -56,7 +54,7 @@ def check(reader: Reader, ends: Iterable[int]) -> Iterator[Finding]:
             "hold nothing, and nothing would be trained.",
             _TEMPLATE,
             fix="Put {% generation %} and {% endgeneration %} around the answer and its end of "
-            "turn in a copy of the template, and name it: chat_template = FILE",
+            "turn in a copy of the template, and name it: --set chat_template=FILE",
         )
         return
     said = tokenizer.decode(trained)
@@ -84,7 +82,7 @@ def differences(
     """
     unlike, late, words = [], [], ""
     for place, row in rows:
-        messages = row["messages"]
+        messages = reader.harmless(row["messages"])
         try:
             found = reader.read(row)[0]
         except Exception:  # told as `template-refuses`
@@ -148,7 +146,7 @@ def _end_of_turn(tokenizer: Any, found: Encoding, ends: set[int]) -> Iterator[Fi
             f"model never learns to stop. After the answer comes: {name}.",
             _TEMPLATE,
             fix="Move {% endgeneration %} behind the end of turn in a copy of the template, and "
-            "name it: chat_template = FILE; --fix writes that copy where it can.",
+            "name it: --set chat_template=FILE; --fix writes that copy where it can.",
             mendable=True,
         )
         end = after
@@ -208,7 +206,7 @@ def _begin(reader: Reader, found: Encoding, chat: list[dict[str, str]]) -> Itera
             "are trained without it, and llama.cpp serves with it.",
             _TEMPLATE,
             fix="Begin a copy of the template with {{ bos_token }}, and name it: "
-            "chat_template = FILE",
+            "--set chat_template=FILE",
         )
 
 

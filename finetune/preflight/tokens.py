@@ -60,10 +60,9 @@ FOUND: dict[str, Finding] = {
         Finding(
             "error",
             "control-token-in-text",
-            "A turn's text holds what the tokenizer reads as a control token: it ends or begins a "
-            "turn in the middle of the text.",
-            fix="Remove it from the text; --fix breaks it by an invisible character (U+2060), as "
-            "the local models do with what they are asked.",
+            "The text holds what the tokenizer reads as a control token, and the training reads it "
+            "so, too.",
+            fix="Remove it from the text; --fix breaks it by an invisible character (U+2060).",
             mendable=True,
         ),
         Finding(
@@ -77,6 +76,14 @@ FOUND: dict[str, Finding] = {
 }
 """What can be told of a row's tokens, by its code."""
 
+CONTROL = Finding(
+    "hint",
+    "control-token-in-text",
+    "A turn's text holds what the tokenizer reads as a control token. The training breaks it by an "
+    "invisible character (U+2060), as the local models do with what they are asked.",
+    fix="None is needed where the text is about such tokens; else remove it from the text.",
+)
+"""The same of messages, which `finetune.serving` makes harmless."""
 
 CUTS = frozenset({"prompt-too-long", "answer-cut", "text-cut"})
 """Those that a larger `max_length` mends."""

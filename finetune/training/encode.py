@@ -1,8 +1,9 @@
 """Rows -> tokens and labels. What is trained is decided here, in one place, for every engine.
 
-A chat row is rendered by the template, and carries loss on the tokens that the template marks as
-the assistant's (`{% generation %}`), and on no other. A template without marks is replaced, for
-training only, by trl's marked version of it where trl knows one.
+A chat row is rendered by the template, as it is served, and carries loss on the tokens that the
+template marks as the assistant's (`{% generation %}`), and on no other. A template without marks is
+replaced, for training only, by trl's marked version of it where trl knows one; where it knows none
+(Llama 3.1 and 3.2), the answers are found by `prefixes`.
 """
 
 from __future__ import annotations
@@ -11,10 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from finetune import serving
 from finetune.errors import FinetuneError
+from finetune.training import prefixes
 
 NO_LOSS = -100
 """The label of a token that carries none, in torch's cross entropy."""
+
+_PROBE = ({"role": "user", "content": "?"}, {"role": "assistant", "content": "probe"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +40,11 @@ class Encoded:
 
 
 def training_template(tokenizer: Any) -> str:
-    """The chat template that marks the assistant's tokens.
+    """The chat template to train by: one that marks the assistant's tokens, where there is one.
 
     Raises:
-        FinetuneError: The tokenizer has no template, or an unknown one without marks.
+        FinetuneError: The tokenizer has no template, or one whose answers cannot be told from the
+            rest.
     """
     from trl.chat_template_utils import get_training_chat_template, has_generation_markers
 
@@ -46,40 +52,33 @@ def training_template(tokenizer: Any) -> str:
     if not isinstance(template, str) or not template:
         raise FinetuneError(
             "The base has no chat template.",
-            hint="Take a base that is made for chats, or name a Jinja file: chat_template = …",
+            hint="Take a base that is made for chats (its name often ends in -Instruct), or name a "
+            "Jinja file: --set chat_template=FILE",
         )
     if has_generation_markers(template):
         return template
     try:
         return get_training_chat_template(tokenizer) or template
-    except ValueError as error:
-        raise FinetuneError(
-            "The base's chat template does not mark the assistant's turns, and is none that trl "
-            "knows: it cannot be told which tokens to train.",
-            hint="Put {% generation %} and {% endgeneration %} around the answer and its end of "
-            "turn in a copy of the template, and name it: chat_template = FILE",
-        ) from error
+    except ValueError:  # trl knows no marked version
+        prefixes.masked(tokenizer, template, _PROBE)
+        return template
 
 
 def chats(tokenizer: Any, rows: Iterable[Mapping[str, Any]], max_length: int) -> Encoded:
     """Encode rows of `messages`.
 
     Raises:
-        FinetuneError: See `training_template`.
+        FinetuneError: See `training_template`; or a row is one that its template cannot be read
+            at, which is named by its number.
     """
-    template = training_template(tokenizer)
+    template, harmless = training_template(tokenizer), serving.turns_of(tokenizer)
     found: list[dict[str, list[int]]] = []
     cut = dropped = 0
-    for row in rows:
-        rendered = tokenizer.apply_chat_template(
-            row["messages"],
-            chat_template=template,
-            tokenize=True,
-            return_dict=True,
-            return_assistant_tokens_mask=True,
-        )
-        tokens = list(rendered["input_ids"])
-        mask = rendered["assistant_masks"]
+    for number, row in enumerate(rows, 1):
+        try:
+            tokens, mask = chat(tokenizer, template, harmless(row["messages"]))
+        except prefixes.TemplateError as error:
+            raise FinetuneError(f"Row {number}: {error}", hint=error.hint) from error
         labels = [token if marked else NO_LOSS for token, marked in zip(tokens, mask, strict=True)]
         cut += len(tokens) > max_length
         tokens, labels = tokens[:max_length], labels[:max_length]
@@ -88,6 +87,33 @@ def chats(tokenizer: Any, rows: Iterable[Mapping[str, Any]], max_length: int) ->
             continue
         found.append({"input_ids": tokens, "labels": labels})
     return Encoded(found, cut, dropped)
+
+
+def chat(
+    tokenizer: Any, template: str, messages: Sequence[Mapping[str, str]]
+) -> tuple[list[int], list[bool]]:
+    """The tokens of one chat, uncut, and which of them carry loss.
+
+    Args:
+        tokenizer: The base's.
+        template: What `training_template` found for it.
+        messages: As `serving.turns_of` makes them.
+
+    Raises:
+        TemplateError: The template has no marks, and cannot be read at this chat.
+    """
+    from trl.chat_template_utils import has_generation_markers
+
+    if not has_generation_markers(template):
+        return prefixes.masked(tokenizer, template, messages)
+    rendered = tokenizer.apply_chat_template(
+        list(messages),
+        chat_template=template,
+        return_dict=True,
+        return_assistant_tokens_mask=True,
+        **serving.SERVED,
+    )
+    return list(rendered["input_ids"]), [bool(marked) for marked in rendered["assistant_masks"]]
 
 
 def texts(

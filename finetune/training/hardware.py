@@ -24,6 +24,9 @@ PUBLISHED: tuple[tuple[float, float, float], ...] = (
 """Weights in thousand millions, and the least GB that qlora and lora with rank 16 take by
 unsloth's documentation (docs.unsloth.ai, Requirements): its own kernels and short rows."""
 
+SHARE = 0.4
+"""Of the speed on large matrices that a training reaches: PaLM reports 0.46 (2204.02311)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -140,6 +143,18 @@ def operations(recipe: Recipe, shape: Shape, tokens: int) -> float:
     if recipe.gradient_checkpointing:
         per_weight += 2
     return float(per_weight) * (shape.linear + shape.vocabulary * shape.hidden) * tokens
+
+
+def seconds(recipe: Recipe, shape: Shape, tokens: int, speed: float) -> float:
+    """The time to train on so many tokens once.
+
+    Args:
+        recipe: What is trained.
+        shape: The base's.
+        tokens: Of all rows, cut.
+        speed: Floating-point operations a second of the device on large matrices.
+    """
+    return operations(recipe, shape, tokens) / (speed * SHARE)
 
 
 def published(recipe: Recipe, weights: float) -> float | None:

@@ -1,12 +1,21 @@
-"""Out of memory: how it is recognised, and which key of the recipe to change first."""
+"""Out of memory, or of disk space: how it is recognised, and what to change first."""
 
 from __future__ import annotations
+
+import errno
 
 from finetune.errors import FinetuneError
 from finetune.recipe import Recipe
 
 _SIGNS = ("out of memory", "can't allocate memory", "cannot allocate memory")
 """In messages of torch: CUDA's, and two of the CPU's allocator."""
+
+_FULL = ("no space left on device", "disk quota exceeded", "pytorchstreamwriter failed writing")
+"""In messages of safetensors and torch, which have no errno."""
+
+
+class DiskFull(FinetuneError):
+    """There is no room for what a run writes."""
 
 
 class OutOfMemory(FinetuneError):
@@ -18,6 +27,14 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _SIGNS)
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error, of any library, says that there is no room on the disk."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    # safetensors' own error is of no kind but Exception.
+    return any(sign in str(error).lower() for sign in _FULL)
 
 
 def advice(recipe: Recipe) -> str:

@@ -6,10 +6,11 @@ of the whole model.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from finetune.recipe import Dpo, Recipe
+from finetune.serving import SERVED, turns_of
 from finetune.training import arguments, watch
 from finetune.training.weights import Device
 
@@ -47,6 +48,7 @@ def train(
     plan = arguments.Plan(
         len(rows), settings.epochs, settings.max_steps, settings.learning_rate, bool(valid)
     )
+    harmless = turns_of(tokenizer)
     trainer = DPOTrainer(
         model=model,
         ref_model=reference,
@@ -55,12 +57,14 @@ def train(
             max_length=recipe.max_length,
             beta=settings.beta,
         ),
-        train_dataset=Dataset.from_list([_pair(row) for row in rows]),
-        eval_dataset=Dataset.from_list([_pair(row) for row in valid]) if valid else None,
+        train_dataset=Dataset.from_list([_pair(row, harmless) for row in rows]),
+        eval_dataset=Dataset.from_list([_pair(row, harmless) for row in valid]) if valid else None,
         processing_class=tokenizer,
     )
     return watch.run(trainer, recipe, plan, sitting)
 
 
-def _pair(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: list(row[key]) for key in ("prompt", "chosen", "rejected")}
+def _pair(row: Mapping[str, Any], harmless: Callable[..., list[dict[str, str]]]) -> dict[str, Any]:
+    """The row as trl takes it: rendered as it is served."""
+    texts = {key: harmless(row[key]) for key in ("prompt", "chosen", "rejected")}
+    return {**texts, "chat_template_kwargs": SERVED}

@@ -28,6 +28,8 @@ _LOGGERS = (
     "torchao",
     "unsloth",
     "bitsandbytes",
+    "huggingface_hub",
+    "httpx",
 )
 
 

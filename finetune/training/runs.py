@@ -140,7 +140,7 @@ def reopen(folder: Path, recipe: Recipe, data: str, preferences: str, base_hash:
         RunError: It is finished, or anything of it is not what it was.
     """
     record = read(folder)
-    anew = "Train anew, into another folder."
+    anew = "Train anew, into another folder: --out RUN"
     if record.state == "done":
         raise RunError(f"The run in {folder} is finished.", hint=anew)
     if read_recipe(folder) != recipe:
@@ -200,6 +200,44 @@ def read(folder: Path) -> Record:
         raise RunError(f"{path} cannot be understood: {error}.") from error
 
 
+def finished(folder: Path) -> tuple[Record, Recipe, Path]:
+    """A run that is done: its record, its recipe, and the folder of its weights.
+
+    Raises:
+        RunError: It is no run, or not done.
+        RecipeError: See `read_recipe`.
+    """
+    record, recipe = read(folder), read_recipe(folder)
+    trained = folder / ("adapter" if recipe.adapter else "model")
+    if record.state != "done" or not trained.is_dir():
+        raise RunError(
+            f"The run in {folder} is not finished: {record.state}.",
+            hint=f"agent finetune train --resume {folder}",
+        )
+    return record, recipe, trained
+
+
+def hold_base(record: Record, recipe: Recipe) -> None:
+    """See that the recipe's base is what was trained on; of a hub's base nothing is known.
+
+    Raises:
+        RunError: It is gone, or has changed.
+    """
+    if not record.base_hash.startswith("sha256:"):
+        return
+    base = Path(recipe.base)
+    if not base.is_dir():
+        raise RunError(
+            f"The base {base} is not there any more.",
+            hint="Put it back where it was, or name it anew in the run's recipe.toml.",
+        )
+    if hash_folder(base) != record.base_hash:
+        raise RunError(
+            f"The base {base} has changed since the run.",
+            hint="Put back the weights that it was trained on, or train anew.",
+        )
+
+
 def read_recipe(folder: Path) -> Recipe:
     """The recipe of a run.
 
@@ -248,11 +286,6 @@ def _is_whole(checkpoint: Path) -> bool:
     except (OSError, ValueError):
         return False
     return True
-
-
-def step_of(checkpoint: Path) -> int:
-    """The step after which a checkpoint was written."""
-    return int(checkpoint.name.partition("-")[2])
 
 
 def add_metric(folder: Path, values: Mapping[str, float | int | str]) -> None:

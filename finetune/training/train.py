@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finetune.errors import FinetuneError
 from finetune.recipe import Recipe
-from finetune.training import hardware, launch, memory, quiet, runs
+from finetune.training import hardware, hub, launch, memory, quiet, runs
 from finetune.training.progress import Listener, Progress, RunResult, Stage
 from finetune.training.stages import Stages
 
@@ -66,15 +66,14 @@ def train(
         RunError: The folder holds something else, a finished run, or one of other data.
         FinetuneError: It cannot be trained; the hint says what to change.
     """
-    from finetune.data.folder import load
-
     tell = progress or (lambda report: None)
     recipe = _with_whole_paths(recipe)
     _refuse(recipe, preferences)
-    data = _of_kind(load(data_folder), recipe.task)
+    data = _of_kind(_load(data_folder), recipe.task)
     recipe = _with_labels(recipe, data)
-    pairs = _of_kind(load(preferences), "preference") if preferences is not None else None
+    pairs = _of_kind(_load(preferences), "preference") if preferences is not None else None
     quiet.no_telemetry()
+    hub.check(recipe.base, recipe.revision)
     with runs.hold(run_folder) if launch.rank() == 0 else nullcontext():
         return _train(recipe, data, pairs, run_folder, tell, command, stop)
 
@@ -109,10 +108,17 @@ def _train(
         try:
             outcome = stages.run()
         except BaseException as error:
-            _close(folder, began, "failed" if isinstance(error, Exception) else "interrupted")
+            with suppress(OSError):  # of a full disk: what the run says of itself matters less
+                _close(folder, began, "failed" if isinstance(error, Exception) else "interrupted")
             if memory.is_out_of_memory(error):
                 raise memory.OutOfMemory(
                     f"Out of memory on {on.name}.", hint=memory.advice(recipe)
+                ) from error
+            if memory.is_disk_full(error):
+                raise memory.DiskFull(
+                    f"The disk is full, where {folder} is.",
+                    hint="Make room, and type the same again: it goes on at the last checkpoint. "
+                    "Fewer are kept by --set keep_checkpoints=1, in a new run.",
                 ) from error
             raise
         seconds = _close(folder, began, "interrupted" if outcome.interrupted else "done", outcome)
@@ -234,11 +240,24 @@ def _warn_of_memory(recipe: Recipe, on: Device, tell: Listener) -> None:
         tell(Progress(stage, note=f"This may not fit: {what}. {memory.advice(recipe)}"))
 
 
+def _load(folder: Path) -> DataSet:
+    from finetune.data.folder import load
+
+    if folder.is_file():
+        words = shlex.join(["agent", "finetune", "data", str(folder), "--out", "FOLDER"])
+        raise FinetuneError(f"{folder} is a file, and no data set yet.", hint=words)
+    return load(folder)
+
+
 def _of_kind(data: DataSet, kind: str) -> DataSet:
     if data.kind != kind:
+        again = f"agent finetune data SOURCE --kind {kind} --out FOLDER"
+        if data.kind == "preference":
+            again = f"A preference set comes second: DATA --preferences {data.folder}"
+        elif kind != "preference":
+            again = f"--set task={data.kind}, for what the set is; or make another: {again}"
         raise FinetuneError(
-            f"{data.folder} is a {data.kind} set, and a {kind} set is wanted.",
-            hint=f"agent finetune data SOURCE --kind {kind} --out FOLDER",
+            f"{data.folder} is a {data.kind} set, and a {kind} set is wanted.", hint=again
         )
     if not data.train:
         raise FinetuneError(

@@ -8,8 +8,10 @@ trl, transformers and peft as it is imported, so it comes before them.
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -19,8 +21,17 @@ from typing import Any
 
 from finetune.errors import FinetuneError
 from finetune.recipe import ALL_LINEAR, Recipe
+from finetune.training import weights
 
-LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+LINEAR: tuple[str, ...] = (
+    "q_proj",
+    "k_proj",
+    "v_proj",
+    "o_proj",
+    "gate_proj",
+    "up_proj",
+    "down_proj",
+)
 """What unsloth's documentation names as all linear layers."""
 
 
@@ -61,11 +72,13 @@ def chosen(recipe: Recipe, *, cuda: bool) -> bool:
 def prepare() -> None:
     """Import unsloth, before trl and transformers are.
 
-    The code that it compiles goes to a temporary folder of ours alone, since it is run from there;
-    else it would lie where the user works.
+    The code that it compiles goes to a temporary folder of ours alone, since it is run from there,
+    until the process ends; else it would lie where the user works.
     """
     if "UNSLOTH_COMPILE_LOCATION" not in os.environ:
-        os.environ["UNSLOTH_COMPILE_LOCATION"] = tempfile.mkdtemp(prefix="unsloth-")
+        folder = tempfile.mkdtemp(prefix="unsloth-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        os.environ["UNSLOTH_COMPILE_LOCATION"] = folder
     with no_banners():
         _import()
 
@@ -101,7 +114,10 @@ def chat_model(recipe: Recipe, *, adapter: Path | None = None) -> tuple[Any, Any
         use_gradient_checkpointing="unsloth" if recipe.gradient_checkpointing else False,
     )
     if recipe.adapter and adapter is None:
-        modules = LINEAR if recipe.target_modules == (ALL_LINEAR,) else recipe.target_modules
+        modules = LINEAR
+        if recipe.target_modules != (ALL_LINEAR,):
+            modules = recipe.target_modules
+            weights.refuse_missing(model, modules)
         model = FastLanguageModel.get_peft_model(
             model,
             r=recipe.rank,

@@ -8,7 +8,7 @@ for qlora. No code of a model's own is ever run.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -250,12 +250,52 @@ def _four_bits(recipe: Recipe, on: Device, arithmetic: Any) -> dict[str, Any]:
     }
 
 
+def absent(names: Iterable[str], layers: Iterable[str]) -> list[str]:
+    """Those names that are neither a layer's whole name nor its last parts, as peft reads them."""
+    known = tuple(layers)
+    return [
+        name
+        for name in names
+        if not any(layer == name or layer.endswith(f".{name}") for layer in known)
+    ]
+
+
+def refuse_missing(model: Any, names: Sequence[str]) -> None:
+    """Hold `target_modules` to the layers that there are: peft passes over a name among others.
+
+    Args:
+        model: The base, without an adapter.
+        names: As peft reads them: a layer's whole name, or its last parts.
+
+    Raises:
+        BaseError: A name is no layer's.
+    """
+    import torch
+
+    layers = dict(model.named_modules())
+    missing = absent(names, layers)
+    if missing:
+        output = model.get_output_embeddings()
+        linear = {
+            name.rpartition(".")[2]
+            for name, module in layers.items()
+            if isinstance(module, torch.nn.Linear) and module is not output
+        }
+        raise BaseError(
+            f"target_modules: the base has no layer {', '.join(missing)}.",
+            hint=f"Its linear layers: {', '.join(sorted(linear))}; or all of them: "
+            f"--set 'target_modules=[\"{ALL_LINEAR}\"]'",
+        )
+
+
 def _with_new_adapter(model: Any, recipe: Recipe, task: str) -> Any:
     from peft import LoraConfig, get_peft_model
 
     modules: str | list[str] = list(recipe.target_modules)
     if recipe.target_modules == (ALL_LINEAR,):
         modules = ALL_LINEAR
+    else:
+        refuse_missing(model, recipe.target_modules)
     config = LoraConfig(
         r=recipe.rank,
         lora_alpha=recipe.alpha,
@@ -266,19 +306,7 @@ def _with_new_adapter(model: Any, recipe: Recipe, task: str) -> Any:
     try:
         return get_peft_model(model, config)
     except ValueError as error:
-        if modules == ALL_LINEAR:
-            raise BaseError(f"The base takes no adapter: {error}.") from error
-        import torch
-
-        linear = {
-            name.rpartition(".")[2]
-            for name, module in model.named_modules()
-            if isinstance(module, torch.nn.Linear)
-        }
-        raise BaseError(
-            f"target_modules: the base has none of {', '.join(modules)}.",
-            hint=f"Its linear layers: {', '.join(sorted(linear))}",
-        ) from error
+        raise BaseError(f"The base takes no adapter: {error}.") from error
 
 
 def _cannot_load(recipe: Recipe, error: Exception) -> BaseError:

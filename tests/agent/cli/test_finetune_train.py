@@ -82,6 +82,31 @@ def test_what_cannot_be_trained_is_a_mistake_of_the_command_line(
     assert said in ran.err
 
 
+def test_a_file_that_is_no_set_yet_is_told_how_to_become_one(
+    agent: Agent, base: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "my chats.jsonl"
+    file.write_text("{}\n")
+    ran = agent("finetune", "train", file, "--out", tmp_path / "run", "--base", base)
+    assert ran.code == 1
+    assert "is a file, and no data set yet" in ran.err
+    assert f"agent finetune data '{file}' --out FOLDER" in ran.err
+
+
+def test_ctrl_c_twice_before_the_training_begins_tells_no_run_to_go_on_with(
+    agent: Agent, base: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*args: object, **settings: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("finetune.training.train.train", interrupted)
+    ran = agent("finetune", "train", data, "--out", tmp_path / "run", "--base", base)
+    assert ran.code == 130
+    assert "before the training began" in ran.err
+    assert "--resume" not in ran.err
+
+
 def test_a_folder_that_is_no_run_is_not_resumed(agent: Agent, tmp_path: Path) -> None:
     ran = agent("finetune", "train", "--resume", tmp_path)
     assert ran.code == 1

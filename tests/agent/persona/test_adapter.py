@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import struct
+import subprocess
+import sys
 import warnings
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -123,6 +125,20 @@ def test_weights_with_an_adapter_share_no_kept_cache_with_those_without(
         open_(path, adapter=adapter, scale=0.5),
     ]
     assert len({model._found().digest for model in models}) == 3
+
+
+def test_no_code_is_fetched_for_an_adapter_and_nothing_is_said(tmp_path: Path) -> None:
+    # On some processors bitsandbytes, which peft imports, asks this package for a kernel.
+    fetched = tmp_path / "fetched"
+    (tmp_path / "kernels.py").write_text(f"open({str(fetched)!r}, 'w').close()\n")
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from agent.models import local_lora\n"
+        "print(local_lora._library().__name__, 'kernels' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("peft False\n", "")
+    assert not fetched.exists()
 
 
 async def test_what_is_no_adapter_is_named(weights: tuple[Path, Path], open_: Open) -> None:

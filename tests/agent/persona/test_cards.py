@@ -27,6 +27,7 @@ FULL = Card(
     api_base="http://localhost:8000/v1",
     adapter="voice",
     scale=0.5,
+    trained=True,
 )
 
 
@@ -57,6 +58,7 @@ def test_an_adapter_is_found_beside_its_card(tmp_path: Path) -> None:
         ('keep = "all"', "'keep' must be one of words, facts"),
         ("scale = -1", "'scale' must be a number"),
         ("scale = true", "'scale' must be a number"),
+        ("trained = 1", "'trained' must be true or false"),
         ('rules = "one"', "'rules' must be a list"),
         ("words = [1]", "'words' must be a table"),
         ("examples = 1", "write examples as"),
@@ -129,6 +131,19 @@ def test_without_a_model_of_its_own_a_persona_speaks_by_the_one_that_answers(
     voice, (made,) = worn(paths, "")
     assert isinstance(voice, Prompted)
     assert (made.model, made.api_base) == ("openai/x", "http://localhost:1/v1")
+
+
+def test_trained_weights_are_asked_as_they_were_trained_with_and_without_an_adapter(
+    paths: Paths,
+) -> None:
+    for text in ("trained = true", 'model = "ollama_chat/bard"\ntrained = true'):
+        voice, _ = worn(paths, text)
+        assert isinstance(voice, Prompted)
+        assert voice.single
+        assert voice._told == ()
+    voice, _ = worn(paths, 'model = "ollama_chat/bard"')
+    assert isinstance(voice, Prompted)
+    assert not voice.single
 
 
 def test_a_model_of_its_own_gets_neither_address_nor_key_of_the_other(paths: Paths) -> None:

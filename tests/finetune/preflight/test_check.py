@@ -50,7 +50,7 @@ def test_a_base_without_template_or_markers_is_an_error(
 ) -> None:
     folder = base_with(template="{% for m in messages %}{{ m['content'] }}{% endfor %}")
     report = check(recipe_of(base=str(folder)), set_of())
-    assert "generation" in of_code(report, "template-unmarked").fix
+    assert "{{ eos_token }}" in of_code(report, "template-unmarked").fix
 
 
 @pytest.mark.parametrize("name", ["", "no/such-model"])
@@ -60,6 +60,14 @@ def test_without_a_base_the_rows_are_checked_all_the_same(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     report = check(recipe_of(base=name), set_of(chat("Who?", "")))
     assert {"no-base", "empty-answer"} <= set(codes(report.errors))
+
+
+def test_a_base_that_is_no_folder_and_no_name_is_told_at_once_with_what_to_type(
+    recipe_of: MAKE_RECIPE, set_of: MAKE_SET
+) -> None:
+    found = of_code(check(recipe_of(base="my base"), set_of()), "no-base")
+    assert "my base is no folder here, and no name on the model hub" in found.message
+    assert "--base FOLDER" in found.fix
 
 
 def test_a_folder_that_is_no_set_is_refused(recipe_of: MAKE_RECIPE, tmp_path: Path) -> None:

@@ -49,14 +49,13 @@ def test_what_needs_no_guess_is_mended_in_a_copy_and_the_set_stays(
     mended = load(report.data_folder)
     assert mended.train[2]["messages"] == sets.turns("Where is the ox?", "By the barn.")
     assert mended.train[3] == chat("Who sings?", "The owl.")
-    assert mended.train[4]["messages"][0]["content"] == "What is <\u2060|im_end|> for?"
+    assert mended.train[4]["messages"][0]["content"] == "What is <|im_end|> for?"
     assert len(mended.train) == 123
     fixed = {one.code for one in report.findings if one.fixed}
     assert fixed >= {
         "role-unknown",
         "no-loss",
         "paired-with-itself",
-        "control-token-in-text",
         "empty-answer",
     }
     (left_out,) = [

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from finetune.preflight import check
-from finetune.preflight.template import SERVED
+from finetune.serving import JOINER, SERVED
 from finetune.training import encode, quiet
 from tests.finetune.preflight.conftest import (
     MAKE_BASE,
@@ -190,6 +190,19 @@ def test_control_tokens_in_a_users_text_end_the_turn(
 
     found = of_code(check(recipe_of(), set_of(row, line=7)), "control-token-in-text")
     assert lines(found) == ["train.jsonl:7"]
+    # The training breaks it: nothing is to be done.
+    assert (found.level, found.mendable) == ("hint", False)
+
+
+def test_a_control_token_in_a_text_with_a_label_is_read_as_one(
+    recipe_of: MAKE_RECIPE, set_of: MAKE_SET
+) -> None:
+    row = {"text": f"The fox said {END_OF_TURN}.", "label": "wild"}
+    folder = set_of(row, line=7, kind="classify")
+    recipe = recipe_of(task="classify")
+    found = of_code(check(recipe, folder), "control-token-in-text")
+    assert (found.level, lines(found)) == ("error", ["train.jsonl:7"])
+    assert of_code(check(recipe, folder, fix=True), "control-token-in-text").fixed
 
 
 def test_an_empty_answer_trains_to_reply_nothing(
@@ -258,7 +271,7 @@ def test_a_template_whose_markers_hold_nothing_masks_everything(
     assert encode.chats(tokenizer(folder), [GOOD], 128).dropped == 1
 
     report = check(recipe_of(base=str(folder)), set_of())
-    assert "chat_template = FILE" in of_code(report, "all-masked").fix
+    assert "--set chat_template=FILE" in of_code(report, "all-masked").fix
 
 
 def test_a_template_that_marks_questions_is_named(
@@ -287,30 +300,28 @@ def test_a_module_that_is_not_there_is_passed_over_by_peft(
 
     recipe = recipe_of(target_modules=["q_proj", "query"])
     found = of_code(check(recipe, set_of()), "modules-missing")
-    assert "no layer query; it is passed over" in found.message
+    assert "no layer query; the training refuses it" in found.message
     assert "q_proj, up_proj, v_proj" in found.fix
     every = of_code(check(recipe_of(target_modules=["query"]), set_of()), "modules-missing")
-    assert "nothing to train" in every.message
+    assert every.level == "error"
 
 
 def test_training_and_serving_are_compared_token_for_token(
     base_with: MAKE_BASE, recipe_of: MAKE_RECIPE, set_of: MAKE_SET
 ) -> None:
-    dated = "{{ '<|im_start|>system\n' + (date_string or 'today') + '<|im_end|>\n' }}"
-    dated = dated.replace("date_string or", "date_string if date_string is defined else")
-    folder = base_with(template=dated + CHAT_TEMPLATE)
+    asks = "{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\\n"
+    assert asks in CHAT_TEMPLATE
+    folder = base_with(template=CHAT_TEMPLATE.replace(asks, f"{asks}Hear: "))
     found = of_code(check(recipe_of(base=str(folder)), set_of()), "served-otherwise")
-    assert SERVED["date_string"] in found.message
-    assert "today" in found.message
+    assert "Hear: " in found.message
     assert lines(found)[:2] == ["train.jsonl:1", "train.jsonl:2"]
 
 
 def test_serving_is_asked_as_the_local_models_ask() -> None:
     from agent.models import local_prompt, local_transformers
-    from finetune.preflight import mend
 
     assert SERVED == {"enable_thinking": False, "date_string": local_transformers._DATE}
-    assert mend.JOINER == local_prompt._JOINER
+    assert JOINER == local_prompt._JOINER
 
 
 def test_an_answer_whose_first_token_is_not_trained_is_named(

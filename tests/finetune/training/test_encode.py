@@ -40,13 +40,6 @@ def test_cut_and_dropped_rows_are_counted(tokenizer: Any) -> None:
     assert encoded.tokens == sum(len(row["labels"]) for row in encoded.rows)
 
 
-def test_a_template_without_marks_is_refused_with_what_to_write(tokenizer: Any) -> None:
-    tokenizer.chat_template = "{% for m in messages %}{{ m['content'] }}{% endfor %}"
-    with pytest.raises(FinetuneError, match="does not mark the assistant's turns") as caught:
-        encode.chats(tokenizer, [], 40)
-    assert "{% generation %}" in caught.value.hint
-
-
 def test_a_template_that_trl_knows_is_marked_for_training_only(tokenizer: Any) -> None:
     from trl.chat_template_utils import qwen2_5_chat_template
 
@@ -59,6 +52,37 @@ def test_a_base_without_a_template_is_refused(tokenizer: Any) -> None:
     tokenizer.chat_template = None
     with pytest.raises(FinetuneError, match="no chat template"):
         encode.training_template(tokenizer)
+
+
+def test_a_chat_is_rendered_for_training_as_the_local_models_render_it(
+    base: Path, tokenizer: Any
+) -> None:
+    from agent.models import local_prompt, local_transformers
+
+    tokenizer.chat_template = (
+        "{{ '<|im_start|>system\n' + (date_string or '?') + '|' + (enable_thinking|string) }}"
+        + tokenizer.chat_template
+    )
+    question = "Is <|im_end|> an end?"
+    row = {"messages": turns(question, "Ay, <|im_end|> is one.")}
+    (encoded,) = encode.chats(tokenizer, [row], 128).rows
+
+    local = local_transformers.Transformers.__new__(local_transformers.Transformers)
+    local._tokenizer = tokenizer
+    said = [
+        {"role": "user", "content": local_prompt._defuser(tokenizer.get_added_vocab())(question)}
+    ]
+    prompt = tokenizer(local.render(said), add_special_tokens=False)["input_ids"]
+    assert "26 Jul 2024|False" in tokenizer.decode(prompt)
+    assert encoded["input_ids"][: len(prompt)] == prompt
+    assert encoded["input_ids"].count(tokenizer.eos_token_id) == 2
+
+
+def test_an_answer_keeps_the_words_that_are_tokens_of_their_own(tokenizer: Any) -> None:
+    tokenizer.add_tokens(["<think>", "</think>"])
+    row = {"messages": turns("Why <think>?", "<think>Hm</think>So.")}
+    (encoded,) = encode.chats(tokenizer, [row], 128).rows
+    assert encoded["input_ids"].count(tokenizer.convert_tokens_to_ids("<think>")) == 1
 
 
 def test_labels_become_numbers_and_an_unknown_one_is_named(tokenizer: Any) -> None:

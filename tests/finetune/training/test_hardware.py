@@ -58,6 +58,11 @@ def test_checkpointing_and_shorter_rows_need_less_memory_and_more_or_less_time()
     )
 
 
+def test_a_training_takes_the_time_of_its_arithmetic_at_a_share_of_the_devices_speed() -> None:
+    work = hardware.operations(Recipe(), LLAMA_8B, 1000)
+    assert hardware.seconds(Recipe(), LLAMA_8B, 1000, 1e12) == pytest.approx(work / 0.4e12)
+
+
 def test_the_published_figure_is_of_the_next_size_and_of_no_other() -> None:
     assert hardware.published(Recipe(method="qlora"), 8.03e9) == 6
     assert hardware.published(Recipe(), 6.7e9) == 19

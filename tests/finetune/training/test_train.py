@@ -1,17 +1,23 @@
 from __future__ import annotations
 
+import atexit
+import errno
 import json
 import math
+import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from finetune.errors import FinetuneError
 from finetune.recipe import Recipe
 from finetune.training import rounding, runs, unsloth_weights, weights
-from finetune.training.memory import OutOfMemory
+from finetune.training.memory import DiskFull, OutOfMemory
 from finetune.training.progress import Progress
+from finetune.training.quiet import quiet
 from finetune.training.train import train
 from tests.finetune.training import sets
 
@@ -65,6 +71,41 @@ def test_all_weights_are_trained_in_place_of_an_adapter(
     config = json.loads((result.weights / "config.json").read_text())
     assert config["use_cache"]
     assert not (result.weights / "training_args.bin").exists()
+
+
+def test_an_adapter_is_trained_on_weights_of_four_bits(
+    recipe_of: MakeRecipe, data: Path, tmp_path: Path
+) -> None:
+    bitsandbytes: Any = pytest.importorskip("bitsandbytes")
+    import torch
+
+    recipe = recipe_of(method="qlora", max_steps=6, gradient_checkpointing=True)
+    run = tmp_path / "run"
+    result = train(recipe, data, run)
+    losses = [row["loss"] for row in runs.metrics(run) if "loss" in row]
+    assert losses[-1] < losses[0]
+    assert result.weights == run / "adapter"
+    with quiet():
+        model = weights.chat_model(recipe, weights.device(), adapter=result.weights)
+    linear = bitsandbytes.nn.Linear4bit
+    held: list[Any] = [layer.weight for layer in model.modules() if isinstance(layer, linear)]
+    assert len(held) == 4 * 7
+    assert {weight.quant_type for weight in held} == {"nf4"}
+    assert {weight.dtype for weight in held} == {torch.uint8}
+
+
+@pytest.mark.parametrize("modules", [["q_proj", "query"], ["layers.0.self_attn.q_proj", "proj"]])
+@pytest.mark.parametrize("task", ["chat", "classify"])
+def test_a_layer_to_train_that_the_base_lacks_is_named_with_those_it_has(
+    modules: list[str], task: str, recipe_of: MakeRecipe, data: Path, tmp_path: Path
+) -> None:
+    if task == "classify":
+        data = sets.write(tmp_path / "data", "classify", sets.labelled(4))
+    recipe = recipe_of(target_modules=modules, task=task)
+    with pytest.raises(FinetuneError, match=f"the base has no layer {modules[1]}.$") as caught:
+        train(recipe, data, tmp_path / "run")
+    assert "down_proj, gate_proj, k_proj" in caught.value.hint
+    assert "lm_head" not in caught.value.hint
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])
@@ -146,6 +187,39 @@ def test_out_of_memory_names_the_key_to_change_and_the_same_folder_may_be_used_a
     assert train(less, data, tmp_path / "run").steps == 1
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        Exception("Error while serializing: I/O error: No space left on device (os error 28)"),
+        RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed"),
+    ],
+)
+def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_room(
+    error: Exception,
+    recipe_of: MakeRecipe,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*args: Any, **kwargs: Any) -> None:
+        raise error
+
+    def no_record(*args: Any, **kwargs: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(weights, "save", full)
+        patch.setattr(runs, "update", no_record)
+        with pytest.raises(DiskFull, match=r"The disk is full, where .*run is") as caught:
+            train(recipe_of(max_steps=4), data, run)
+    assert "goes on at the last checkpoint" in caught.value.hint
+    told: list[Progress] = []
+    assert train(recipe_of(max_steps=4), data, run, progress=told.append).steps == 4
+    assert [report.step for report in told if report.loss is not None] == []
+
+
 def test_rows_that_are_cut_or_dropped_are_told(recipe_of: MakeRecipe, tmp_path: Path) -> None:
     long = [{"messages": sets.turns("where " * 60, "There.")}]
     data = sets.write(tmp_path / "data", "chat", sets.chats(4) + long)
@@ -176,6 +250,14 @@ def test_what_does_not_fit_together_is_refused_before_anything_is_written(
         train(recipe_of(base="./nowhere"), data, run)
     with pytest.raises(FinetuneError, match="is a chat set, and a classify set is wanted"):
         train(recipe_of(task="classify"), data, run)
+    labelled = sets.write(tmp_path / "labelled", "classify", sets.labelled(4))
+    with pytest.raises(FinetuneError, match="a chat set is wanted") as caught:
+        train(recipe_of(), labelled, run)
+    assert caught.value.hint.startswith("--set task=classify")
+    pairs = sets.write(tmp_path / "pairs", "preference", sets.pairs(4))
+    with pytest.raises(FinetuneError, match="is a preference set") as caught:
+        train(recipe_of(), pairs, run)
+    assert f"--preferences {pairs}" in caught.value.hint
     with pytest.raises(FinetuneError, match="there is no preference set"):
         train(recipe_of(dpo={}), data, run)
     with pytest.raises(FinetuneError, match="no stage for it"):
@@ -220,6 +302,28 @@ def test_a_machine_that_seems_too_small_is_told_of_and_tried(
     train(recipe_of(max_steps=1), data, tmp_path / "run", progress=told.append)
     assert told[0].note.startswith("This may not fit: about")
     assert "--set batch_size=2" in told[0].note
+
+
+def test_what_unsloth_compiles_lies_neither_where_the_user_works_nor_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_exit: list[tuple[Any, ...]] = []
+    seen: list[Path] = []
+    monkeypatch.setenv("UNSLOTH_COMPILE_LOCATION", "")  # so that it is put back as it was
+    monkeypatch.delenv("UNSLOTH_COMPILE_LOCATION")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(atexit, "register", lambda *what, **how: at_exit.append(what))
+    monkeypatch.setattr(
+        unsloth_weights,
+        "_import",
+        lambda: seen.append(Path(os.environ["UNSLOTH_COMPILE_LOCATION"])),
+    )
+    unsloth_weights.prepare()
+    assert [path.parent for path in seen] == [tmp_path]
+    assert seen[0].stat().st_mode & 0o077 == 0
+    ((remove, folder),) = at_exit
+    remove(folder)
+    assert not seen[0].exists()
 
 
 def test_unsloth_trains_only_where_it_can(
