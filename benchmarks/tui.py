@@ -2,8 +2,9 @@
 
     python -m benchmarks.tui [--runs 3]
 
-- streaming: CPU seconds of 1,000 tokens of Markdown at 100 tokens/s into an empty transcript,
-  beside textual's own `MarkdownStream` given each token, in turn within one run;
+- streaming: CPU seconds of 1,000 tokens of Markdown at 100 tokens/s through the whole chat, as a
+  mode's events, and into a transcript alone, beside textual's own `MarkdownStream` given each
+  token, in turn within one run;
 - a transcript of 1,000 stored answers: CPU seconds of a whole process that opens it, its resident
   memory above that of one with none, and how late the event loop is while 1,000 tokens stream in;
 - first paint: seconds until `agent chat` has drawn the field for a question.
@@ -87,6 +88,9 @@ def child(what: str, out: Path, store: Path) -> None:
     from agent.tui.turn import Turn
     from agent.tui.widgets.transcript import Transcript
 
+    if what == "chat":
+        out.write_text(json.dumps(stream_chat(store.parent)))
+        return
     figures: dict[str, Any] = {}
 
     class Bench(App[None]):
@@ -142,6 +146,67 @@ def child(what: str, out: Path, store: Path) -> None:
 
     Bench().run()
     out.write_text(json.dumps(figures))
+
+
+def stream_chat(home: Path) -> dict[str, float]:
+    """CPU seconds from a question that is asked in the chat to the end of its answer."""
+    from contextlib import contextmanager
+
+    from agent.events import Done, Token
+    from agent.models.embedded import Embedded
+    from agent.paths import Paths
+    from agent.session import Session
+    from agent.transcripts import Transcripts
+    from agent.tui.app import Chat
+    from agent.tui.host import Host
+    from agent.tui.question import Question
+    from agent.wiring import Parts
+
+    figures: dict[str, float] = {}
+
+    class Paced:
+        name = "paced"
+
+        async def answer(self, turn: Any) -> Any:
+            text = ""
+            figures["stream_cpu"] = -sum(os.times()[:2])
+            async for token in _paced():
+                text += token
+                yield Token(token)
+            yield Done(text, "grounded", "paced", "m")
+
+    class Given(Host):
+        @contextmanager
+        def open_session(self, *, resume: str | None = None, last: bool = False) -> Any:
+            with self._parts.open_library() as library, self._parts.open_transcripts() as kept:
+                yield Session(
+                    modes={"paced": Paced()}, model=Embedded(None), library=library,
+                    transcripts=kept, mode="paced",
+                )  # fmt: skip
+
+    async def measure(pilot: Any) -> None:
+        while not app.talk.ready or app.asking.idle:
+            await asyncio.sleep(_TICK)
+        app.ask(Question("When is it replaced?"))
+        while app.busy or not app.transcript.answers:
+            await asyncio.sleep(5 * _TICK)
+        await asyncio.sleep(0.3)
+        figures["stream_cpu"] += sum(os.times()[:2])
+        app.exit()
+
+    paths = Paths.from_env({"AGENT_HOME": str(home / "home")})
+    earlier = Transcripts(paths.transcripts)  # otherwise it welcomes a new user
+    earlier.begin(earlier.create(), "Earlier?")
+    earlier.close()
+
+    def make(overrides: Any, notify: Any) -> Parts:
+        from agent.config import Config
+
+        return Parts(paths, Config(embedder="none", **overrides), notify=notify)
+
+    app = Chat(Given(make))
+    app.run(auto_pilot=measure)
+    return figures
 
 
 def keep(store: Path) -> None:
@@ -269,17 +334,21 @@ def main() -> None:
         store = Path(folder) / "sessions.sqlite3"
         keep(store)
         runs = [
-            {what: measured(what, store) for what in ("markdown", "transcript", "empty", "many")}
+            {
+                what: measured(what, store)
+                for what in ("markdown", "chat", "transcript", "empty", "many")
+            }
             for _ in range(given.runs)
         ]
 
     def middle(what: str, figure: str) -> float:
         return statistics.median(run[what][figure] for run in runs)
 
-    ours, theirs = middle("transcript", "stream_cpu"), middle("markdown", "stream_cpu")
+    ours, theirs = middle("chat", "stream_cpu"), middle("markdown", "stream_cpu")
     first_paint()  # compiles, and fills the disk's cache
     figures = {
         "stream_cpu_s": ours,
+        "transcript_stream_cpu_s": middle("transcript", "stream_cpu"),
         "markdown_stream_cpu_s": theirs,
         "stream_share": ours / theirs,
         "open_cpu_s": middle("many", "cpu"),
@@ -291,7 +360,8 @@ def main() -> None:
         "first_paint_s": statistics.median(first_paint() for _ in range(given.runs)),
     }
     told = {
-        "stream_cpu_s": "CPU s, 1,000 tokens at 100/s, into the transcript",
+        "stream_cpu_s": "CPU s, 1,000 tokens at 100/s, through the whole chat",
+        "transcript_stream_cpu_s": "  into a transcript alone",
         "markdown_stream_cpu_s": "CPU s, the same into a per-token MarkdownStream",
         "stream_share": "  the first over the second",
         "open_cpu_s": "CPU s of a process that opens 1,000 stored answers",

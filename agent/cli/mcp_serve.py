@@ -19,10 +19,11 @@ from agent.errors import UsageError
 if TYPE_CHECKING:
     import socket
 
+    from agent.cli.mcp_research import HeldResearch
     from agent.cli.mcp_services import Held
     from mcp_servers.serving import Server
 
-SERVERS = ("knowledge", "web", "all")
+SERVERS = ("knowledge", "web", "research", "all")
 
 
 @command(name="serve")
@@ -30,7 +31,7 @@ SERVERS = ("knowledge", "web", "all")
 @click.option("--http", metavar="HOST:PORT", help="Serve HTTP here, on this machine only.")
 @click.option("--allow-write", is_flag=True, help="Let clients add to the library.")
 def serve(console: Console, server: str, http: str | None, allow_write: bool) -> int:
-    """Be an MCP server: SERVER is knowledge (your library), web, or all, which is both in one.
+    """Be an MCP server: SERVER is knowledge (your library), web, research, or all of them in one.
 
     Speaks on standard input and output, unless --http is given. Another program starts it; to
     have it do so: agent mcp install CLIENT
@@ -40,17 +41,29 @@ def serve(console: Console, server: str, http: str | None, allow_write: bool) ->
 
     # Most of the start is imports, of which little is ever garbage.
     gc.disable()
+    from agent.cli.mcp_research import HeldResearch
     from agent.cli.mcp_services import Held
     from agent.wiring import Parts
 
     # Before the SDK sets up its own, which paints traces of each wrong request.
     level = logging.INFO if console.verbose else logging.CRITICAL
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.setLevel(level)  # some loggers (bm25s) have a level of their own
 
     bound = bind(http) if http else None
-    parts = Parts.from_env({"library": console.library}, notify=console.note)
-    held = Held(parts)
-    built = _build(server, held, allow_write)
+
+    def make() -> Parts:
+        return Parts.from_env({"library": console.library}, notify=console.note)
+
+    parts = make()
+    held, research = Held(parts), HeldResearch(make, parts.config.model)
+    built = _build(server, held, research, allow_write)
+
+    async def close() -> None:
+        await research.close()
+        await held.close()
+
     gc.freeze()
     gc.enable()
     import asyncio
@@ -61,29 +74,33 @@ def serve(console: Console, server: str, http: str | None, allow_write: bool) ->
         host, port = bound.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         console.note(f"Serving on http://{shown}:{port}{PATH} until Ctrl-C.")
-        asyncio.run(over_http(built, bound, held.close))
+        asyncio.run(over_http(built, bound, close))
     else:
         if is_terminal(sys.stdin):
             console.note("This speaks MCP with the program that starts it. Ctrl-C ends it.")
             console.hint("agent mcp install CLIENT")
-        asyncio.run(over_stdio(built, held.close))
+        asyncio.run(over_stdio(built, close))
     return exits.OK
 
 
-def _build(name: str, held: Held, allow_write: bool) -> Server:
+def _build(name: str, held: Held, research: HeldResearch, allow_write: bool) -> Server:
     from agent import __version__
 
-    web = None
+    lent: dict[str, Server] = {}
     if name in ("web", "all"):
-        from mcp_servers.web import build
+        from mcp_servers import web
 
-        web = build(held.for_web(writes=allow_write), version=__version__)
-        if name == "web":
-            return web
+        lent["web"] = web.build(held.for_web(writes=allow_write), version=__version__)
+    if name in ("research", "all"):
+        from mcp_servers import research as researching
+
+        lent["research"] = researching.build(research.runs, version=__version__)
+    if name in lent:
+        return lent[name]
     from mcp_servers import knowledge
 
     services = held.for_knowledge(writes=allow_write)
-    return knowledge.build(services, version=__version__, lent={"web": web} if web else {})
+    return knowledge.build(services, version=__version__, lent=lent)
 
 
 def bind(address: str) -> socket.socket:

@@ -20,6 +20,8 @@ pytestmark = needs_npm()
 
 FOUND = {"results": [{"url": "https://example.org/lamp", "title": "Lamps", "content": "Lit."}]}
 """What a SearXNG answers."""
+DONE = "Where are sessions kept?"
+QUESTION = "Which command adds documents to the library?"
 LAMP = {"type": "object", "properties": {"headline": {"type": "string"}}}
 MARKED = {"@context": "https://schema.org", "@type": "Article", "headline": "The lamp"}
 
@@ -44,6 +46,7 @@ def home(own_home: Path, site: Web) -> Path:
         ("config", "set", "allow_hosts", site.authority),
         ("config", "set", "searxng_url", site.url()),
         ("add", "-q", str(ROOT / "docs" / "handbook")),
+        ("research", "-q", "--yes", "--no-web", DONE),
     ):
         subprocess.run([sys.executable, "-m", "agent", *command], check=True, cwd=ROOT)
     return own_home
@@ -53,7 +56,7 @@ def calls(site: Web, note: Path) -> dict[str, dict[str, dict[str, Any]]]:
     """By server and tool: what it is called with."""
     knowledge: dict[str, dict[str, Any]] = {
         "search": {"query": "library", "limit": 2},
-        "ask": {"question": "Which command adds documents to the library?"},
+        "ask": {"question": QUESTION},
         "list_sources": {"contains": "library"},
         "read_source": {"source": "library.md"},
         "add_source": {"source": str(note)},
@@ -65,8 +68,19 @@ def calls(site: Web, note: Path) -> dict[str, dict[str, dict[str, Any]]]:
         "search": {"query": "lamp"},
         "add_to_library": {"url": site.url("/lamp")},
     }
-    both = {**knowledge, **{f"web_{name}": arguments for name, arguments in web.items()}}
-    return {"knowledge": knowledge, "web": web, "all": both}
+    # Each call is a process of its own: a run ends with the one that has started it.
+    research: dict[str, dict[str, Any]] = {
+        "start": {"question": QUESTION, "where": "library"},
+        "status": {"wait": 0},
+        "report": {},
+        "cancel": {},
+    }
+    everything = {
+        **knowledge,
+        **{f"web_{name}": arguments for name, arguments in web.items()},
+        **{f"research_{name}": arguments for name, arguments in research.items()},
+    }
+    return {"knowledge": knowledge, "web": web, "research": research, "all": everything}
 
 
 def says(name: str, data: dict[str, Any], site: Web) -> bool:
@@ -93,6 +107,12 @@ def says(name: str, data: dict[str, Any], site: Web) -> bool:
             return [each["title"] for each in data["results"]] == ["Lamps"]
         case "web_add_to_library":
             return bool(data["result"] == "added" and data["title"] == "The lamp")
+        case "research_start":
+            return bool(data["question"] == QUESTION and data["state"] in ("running", "done"))
+        case "research_status" | "research_cancel":
+            return {run["question"] for run in data["runs"]} >= {QUESTION}
+        case "research_report":
+            return data["markdown"].startswith(f"# {DONE}") and "SHA-256" in data["markdown"]
     return False
 
 
@@ -120,4 +140,5 @@ def test_every_tool_is_listed_without_fault_and_called(
         assert not result.get("isError"), ran.stdout
         data = result["structuredContent"]
         assert json.loads(result["content"][0]["text"]) == data
-        assert says(f"web_{name}" if server == "web" else name, data, site), (name, data)
+        known = f"{server}_{name}" if server in ("web", "research") else name
+        assert says(known, data, site), (name, data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -222,7 +223,7 @@ def test_it_ends_with_its_host_in_the_middle_of_an_ask(
     assert code == {"close": 0, "SIGTERM": 143, "SIGINT": 130, "SIGKILL": -9}[end]
 
 
-def test_all_is_both_servers_in_one(env: dict[str, str], note: Path) -> None:
+def test_all_is_every_server_in_one(env: dict[str, str], note: Path) -> None:
     add(note, env)
 
     async def use() -> None:
@@ -230,6 +231,7 @@ def test_all_is_both_servers_in_one(env: dict[str, str], note: Path) -> None:
             tools = (await client.list_tools()).tools
             names = {tool.name for tool in tools}
             assert {"search", "ask", "add_source", "web_search", "web_fetch"} <= names
+            assert {"research_start", "research_status", "research_report"} <= names
             shown = [tool.model_dump(by_alias=True, exclude_none=True) for tool in tools]
             assert len(json.dumps(shown)) // 4 < 3_000
             assert len((client.instructions or "").encode()) < 2_000
@@ -239,6 +241,31 @@ def test_all_is_both_servers_in_one(env: dict[str, str], note: Path) -> None:
             assert "127.0.0.1" in words(inner)
 
     asyncio.run(use())
+
+
+def test_research_goes_from_a_question_to_its_report_and_is_silent(
+    env: dict[str, str], note: Path, tmp_path: Path
+) -> None:
+    add(note, env)
+    log = tmp_path / "log"
+    line = shlex.join([*SERVE, "research"])
+
+    async def use() -> None:
+        server = StdioServerParameters(
+            command="sh", args=["-c", f"exec {line} 2> {shlex.quote(str(log))}"], env=env
+        )
+        async with Client(server) as client:
+            asked = {"question": "When was the lamp of the lighthouse lit?"}
+            begun = data(await client.call_tool("start", asked))
+            ended = data(await client.call_tool("status", {"id": begun["id"], "wait": 60}))
+            assert ended["state"] == "done", ended
+            report = data(await client.call_tool("report", {"id": begun["id"]}))
+            assert "“The lamp of the lighthouse was lit in 1902" in report["markdown"]
+            nowhere = await client.call_tool("start", {**asked, "where": "web"})
+            assert "No search engine is named" in words(nowhere)
+
+    asyncio.run(use())
+    assert "DEBUG" not in log.read_text()
 
 
 def test_http_is_heard_by_this_machine_only_and_by_no_page_of_a_browser(

@@ -1,0 +1,173 @@
+"""Which hits are worth reading: lists fused, one hit a page, hosts taking turns, copies told.
+
+Pure: searches nothing and reads nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from agent.research.types import Hit, Source
+from agent.support import numbers
+from knowledge.errors import FetchRefused
+from knowledge.guard.urls import parse
+from knowledge.sentences import sentences
+
+_K = 60
+"""Of reciprocal rank fusion. Source: Cormack, Clarke and Buettcher, SIGIR 2009."""
+_RUN = 5
+"""Words of a shingle."""
+_GIVES_WAY = 3
+"""Places by which a further hit of one host comes later: a host that is meant is still read, and
+one that floods the results is not all that is read."""
+_COPIED = 0.85
+"""The share of a text's shingles that another text holds, from which on it is a copy."""
+_MIRRORED = 0.9
+"""The Jaccard index of the words of two results from which on they tell of one text."""
+_EDITED = 0.6
+"""The Jaccard index of the words of two sentences from which on one is the other, edited."""
+_WORDY = 8
+"""Words of a result below which it is too short to be told from another."""
+_WORD = re.compile(r"\w+")
+_TRACKING = re.compile(
+    r"utm_\w+|gclid|dclid|fbclid|msclkid|yclid|igshid|mc_[ce]id|mkt_tok|_g[al]|_hs(?:enc|mi)|srsltid",
+    re.IGNORECASE,
+)
+"""Parameters that say who came and from where, and change nothing in the page."""
+
+
+class Chooser:
+    """See `Choose` for the contract."""
+
+    def __init__(self, domains: Sequence[str] = (), since: str = "") -> None:
+        """Take what was asked for; see `Options`."""
+        self._domains = tuple(d.strip().lower().removeprefix("www.") for d in domains if d.strip())
+        self._since = since
+        self._shingles: dict[str, frozenset[tuple[str, ...]]] = {}
+        """By text."""
+
+    def best(self, ranked: Sequence[Sequence[Hit]], seen: Collection[str], limit: int) -> list[Hit]:
+        """Fuse, filter, and let hosts take turns; see `Choose.best`.
+
+        What looks like the text of a better hit at another address comes after all others.
+        """
+        known = {page_key(url) for url in seen}
+        fused: dict[str, Hit] = {}
+        for hits in ranked:
+            for rank, (key, hit) in enumerate(_once(hits).items(), 1):
+                if key in known or not self.allows(hit):
+                    continue
+                before = fused.get(key)
+                score = 1 / (_K + rank) + (before.score if before else 0.0)
+                fused[key] = replace(before or hit, score=score)
+        ordered = sorted(fused.values(), key=lambda hit: -hit.score)
+        told: list[set[str]] = []
+        own, mirrors = [], []
+        for hit in ordered:
+            words = set(_WORD.findall(f"{hit.title} {hit.snippet}".lower()))
+            if len(words) >= _WORDY and any(_jaccard(words, w) >= _MIRRORED for w in told):
+                mirrors.append(hit)
+            else:
+                told.append(words)
+                own.append(hit)
+        return (_taking_turns(own, limit) + mirrors)[:limit]
+
+    def allows(self, hit: Hit) -> bool:
+        """Whether a hit comes from where, and when, was asked for."""
+        if hit.origin == "web" and self._domains:
+            # A domain may be given with its port.
+            names = {host_of(hit.url), host_of(hit.url).partition(":")[0]}
+            within = (name == d or name.endswith(f".{d}") for name in names for d in self._domains)
+            if not any(within):
+                return False
+        return not (self._since and hit.date and hit.date < self._since[: len(hit.date)])
+
+    def copy_of(self, text: str, read: Sequence[tuple[Source, str]]) -> Source | None:
+        """A source that holds nearly all of a text; see `Choose.copy_of`.
+
+        A text that repeats another with a sentence edited in its figures is no copy: that it says
+        otherwise is worth knowing.
+        """
+        own = self._of(text)
+        for source, other in read:
+            theirs = self._of(other)
+            if text == other or (
+                own and len(own & theirs) >= _COPIED * len(own) and not _edited(text, other)
+            ):
+                return source
+        return None
+
+    def _of(self, text: str) -> frozenset[tuple[str, ...]]:
+        known = self._shingles.get(text)
+        if known is None:
+            words = _WORD.findall(text.lower())
+            runs = (tuple(words[i : i + _RUN]) for i in range(len(words) - _RUN + 1))
+            known = self._shingles[text] = frozenset(runs)
+        return known
+
+
+def page_key(url: str) -> str:
+    """By which two addresses are one page: whatever the scheme, `www.`, tracking, or fragment.
+
+    What is no web address, such as a path, is its own key.
+    """
+    try:
+        parts = urlsplit(parse(url).url)
+    except FetchRefused:
+        return url
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    kept = sorted((name, value) for name, value in pairs if not _TRACKING.fullmatch(name))
+    return f"{parts.netloc.removeprefix('www.')}{parts.path.rstrip('/')}?{urlencode(kept)}"
+
+
+def host_of(url: str) -> str:
+    """The host of a web address, without `www.`; anything else, such as a path, is its own."""
+    try:
+        return parse(url).authority.removeprefix("www.")
+    except FetchRefused:
+        return url
+
+
+def _once(hits: Sequence[Hit]) -> dict[str, Hit]:
+    """The first hit of each page, in order."""
+    found: dict[str, Hit] = {}
+    for hit in hits:
+        found.setdefault(page_key(hit.url), hit)
+    return found
+
+
+def _taking_turns(hits: Sequence[Hit], limit: int) -> list[Hit]:
+    """Hits, best first; each further one of a host gives way by some places."""
+    left, taken = list(enumerate(hits)), Counter[str]()
+    chosen: list[Hit] = []
+    while left and len(chosen) < limit:
+        following = min(left, key=lambda at: at[0] + _GIVES_WAY * taken[host_of(at[1].url)])
+        left.remove(following)
+        taken[host_of(following[1].url)] += 1
+        chosen.append(following[1])
+    return chosen
+
+
+def _jaccard(one: set[str], other: set[str]) -> float:
+    return len(one & other) / len(one | other) if one and other else 0.0
+
+
+def _edited(text: str, other: str) -> bool:
+    """Whether a sentence of a text is one of the other's with other figures."""
+    theirs = {" ".join(said.split()) for said in _said(other)}
+    new = [said for said in _said(text) if " ".join(said.split()) not in theirs]
+    old = [(set(_WORD.findall(said.lower())), numbers(said)) for said in theirs if numbers(said)]
+    for said in new:
+        figures = numbers(said)
+        words = set(_WORD.findall(said.lower()))
+        if figures and any(f != figures and _jaccard(words, w) >= _EDITED for w, f in old):
+            return True
+    return False
+
+
+def _said(text: str) -> list[str]:
+    return [text[span.start : span.end] for span in sentences(text)]

@@ -1,0 +1,110 @@
+"""A chat model whose finished answers are kept in a run's journal, and are free the second time.
+
+Whoever asks it the same again (a resumed run) gets the same answer, and nothing is sent or paid.
+An answer that broke off is not kept: it is asked for again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import asdict
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from agent.messages import ModelUsage, TextDelta
+
+if TYPE_CHECKING:
+    from agent.messages import Delta, Message, Price, ToolSpec
+    from agent.models.base import ChatModel
+    from agent.research.journal import Journal, Used
+
+
+class Recorded:
+    """Another chat model, remembered; see `ChatModel`. Offers no tools: research calls none."""
+
+    can_call_tools = False
+
+    def __init__(self, model: ChatModel, journal: Journal, used: Callable[[], Used]) -> None:
+        """Remember a model's answers.
+
+        Args:
+            model: Asked what is not remembered; keeps to its budget by itself.
+            journal: Where answers are kept.
+            used: What the run has used, recorded with each.
+        """
+        self.inner = model
+        """The model itself."""
+        self._journal = journal
+        self._used = used
+
+    @property
+    def name(self) -> str:
+        """The model's."""
+        return self.inner.name
+
+    @property
+    def context_window(self) -> int | None:
+        """The model's."""
+        return self.inner.context_window
+
+    @property
+    def price(self) -> Price | None:
+        """The model's."""
+        return self.inner.price
+
+    async def warm(self) -> None:
+        """Warm the model."""
+        await self.inner.warm()
+
+    def count(self, text: str) -> int:
+        """By the model's count."""
+        return self.inner.count(text)
+
+    async def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        tools: Sequence[ToolSpec] = (),
+        max_tokens: int | None = None,
+    ) -> AsyncGenerator[Delta, None]:
+        """Answer, from memory where that has it; see `ChatModel.stream`.
+
+        Raises:
+            BudgetSpent: The budget ended; nothing is kept.
+            ModelError: Likewise.
+        """
+        key = _key(self.name, messages)
+        kept = self._journal.done(key)
+        if kept is not None:
+            yield TextDelta(kept)
+            yield ModelUsage()
+            return
+        said: list[str] = []
+        try:
+            stream = self.inner.stream(messages, tools=tools, max_tokens=max_tokens)
+            async with aclosing(stream) as deltas:
+                async for delta in deltas:
+                    if isinstance(delta, TextDelta):
+                        said.append(delta.text)
+                    elif isinstance(delta, ModelUsage) and delta.finish == "stop":
+                        self._journal.record(key, "".join(said), self._used())
+                    yield delta
+        finally:
+            self._journal.use(self._used())
+
+    async def aclose(self) -> None:
+        """Let go of the model's connections and memory."""
+        await self.inner.aclose()
+
+
+def _key(name: str, messages: Sequence[Message]) -> str:
+    """The same for the same messages to the same model."""
+    told = [[name]]
+    for message in messages:
+        evidence = message.evidence
+        told.append([message.role, message.whole])
+        if evidence is not None:
+            told.append([evidence.question, json.dumps([asdict(p) for p in evidence.passages])])
+    return "call:" + sha256(json.dumps(told).encode()).hexdigest()

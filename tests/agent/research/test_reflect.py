@@ -1,0 +1,258 @@
+"""What notes leave open and what contradicts: by rule, and by a model whose word is checked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from agent.models.scripted import Scripted
+from agent.research.disagree import difference
+from agent.research.reflect import ModelReflect, RuleReflect
+from agent.research.types import Estimate, Note, Part, Plan, Source
+
+BUILT = Part(1, "When was the lighthouse of Skarholm built?", "a date", ("Skarholm built",))
+HEIGHT = Part(2, "How high is the tower of Skarholm?", "a number", ("Skarholm height",))
+PLAN = Plan("Skarholm?", (BUILT, HEIGHT), Estimate(8, 0, 0.0, 10))
+SOURCES = tuple(
+    Source(f"s{n}", "web", "u", "u", f"Title {n}", "", "", "", "", "", (), 9) for n in range(1, 6)
+)
+NOBODY = Scripted([])
+"""A model that fails where it is asked."""
+IN_1887 = "The lighthouse of Skarholm was built in 1887 by Anna Holm."
+IN_1892 = "The lighthouse of Skarholm was built in 1892, after the storm."
+WHEN = BUILT.question
+
+
+def note(n: int, claim: str, *, source: int = 0, part: int = 1, score: float = 0.9) -> Note:
+    return Note(n, part, f"s{source or n}", 0, len(claim), claim, claim, score)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "question", "sides"),
+    [
+        (IN_1887, IN_1892, WHEN, {"1887", "1892"}),
+        (
+            "The tower of Skarholm is 34 metres high.",
+            "At 43 metres, the tower of Skarholm is high.",
+            HEIGHT.question,
+            {"34 m", "43 m"},
+        ),
+        (
+            "Under the pass the tunnel of Lund is 8.7 kilometres long and straight as a ruler.",
+            "An encyclopedia of railways says that the tunnel of Lund is 9.4 kilometres long.",
+            "How long is the tunnel of Lund?",
+            {"8.7 km", "9.4 km"},
+        ),
+        (
+            "The bridge of Lund opened on 4 May 1999.",
+            "The bridge of Lund opened on May 12, 1999.",
+            "When did the bridge of Lund open?",
+            {"4 May", "12 May"},
+        ),
+        (
+            "The lighthouse was designed by the engineer Anna Holm.",
+            "The lighthouse was designed by the engineer Peter Lund.",
+            "Who designed the lighthouse?",
+            {"Anna Holm", "Peter Lund"},
+        ),
+        (
+            "In the fire of Lund 12 people died.",
+            "In the fire of Lund 21 people died.",
+            "How many people died in the fire of Lund?",
+            {"12", "21"},
+        ),
+        (
+            "The bridge of Lund carries trains across the sound.",
+            "The bridge of Lund does not carry trains across the sound.",
+            "Does the bridge of Lund carry trains?",
+            {""},
+        ),
+        (
+            "The first lighthouse of Skarholm was built in 1854.",
+            "The first lighthouse of Skarholm was built in 1857.",
+            WHEN,
+            {"1854", "1857"},
+        ),
+        (
+            "The lighthouse of Skarholm was built in 1854, in the first year of the war.",
+            IN_1892,
+            WHEN,
+            {"1854", "1892"},
+        ),
+        (
+            "The present lighthouse of Skarholm was built in 1903.",
+            "The lighthouse of Skarholm was built in 1907.",
+            WHEN,
+            {"1903", "1907"},
+        ),
+        (
+            "The lighthouse of Skarholm was first lit in 1854.",
+            "The lighthouse of Skarholm was lit for the first time in 1857.",
+            "When was the lighthouse of Skarholm first lit?",
+            {"1854", "1857"},
+        ),
+    ],
+)
+def test_what_cannot_both_be_right_is_a_difference(
+    one: str, other: str, question: str, sides: set[str]
+) -> None:
+    found = difference(one, other, question)
+    assert found is not None
+    assert found.sides == sides
+    again = difference(other, one, question)
+    assert again is not None
+    assert again.sides == sides
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "question"),
+    [
+        (IN_1887, IN_1887, WHEN),
+        (IN_1887, "The lighthouse of Skarholm, built in 1887, burned oil.", WHEN),
+        (IN_1887, "The harbour of Lund was dredged in 1950 by the state.", WHEN),
+        (
+            "In 2019 the island had 120 inhabitants.",
+            "In 2021 the island had 131 inhabitants.",
+            "How many inhabitants has the island?",
+        ),
+        (
+            "The town has 1,204,311 inhabitants.",
+            "The town has about 1.2 million inhabitants.",
+            "How many inhabitants has the town?",
+        ),
+        (
+            "The tower of Skarholm is 34 metres high.",
+            "The tower of Skarholm has 150 steps.",
+            HEIGHT.question,
+        ),
+        (
+            "The lighthouse was designed by the engineer Anna Holm.",
+            "The lighthouse was designed by Holm, an engineer.",
+            "Who designed the lighthouse?",
+        ),
+        (
+            "Anna Holm won the prize of the coast in 1901.",
+            "Anna Holm won the prize of the coast again in 1904.",
+            "What did Anna Holm win?",
+        ),
+        (
+            "The first lighthouse of Skarholm was built in 1854.",
+            "The present lighthouse of Skarholm was built in 1903.",
+            WHEN,
+        ),
+        (
+            "The first lighthouse of Skarholm was built in 1854.",
+            "The lighthouse of Skarholm was built in 1903.",
+            WHEN,
+        ),
+        (
+            "The first lighthouse of Skarholm was built in 1854.",
+            "The present tower of Skarholm was built in 1903.",
+            WHEN,
+        ),
+        (
+            "The old lighthouse of Skarholm was built in 1854.",
+            "The new lighthouse of Skarholm was built in 1903.",
+            WHEN,
+        ),
+        (
+            "The first lighthouse of Skarholm was built in 1854.",
+            "The second lighthouse of Skarholm was built in 1871.",
+            "When was the first lighthouse of Skarholm built?",
+        ),
+    ],
+)
+def test_what_can_both_be_right_is_none(one: str, other: str, question: str) -> None:
+    assert difference(one, other, question) is None
+    assert difference(other, one, question) is None
+
+
+async def test_a_part_without_a_good_note_is_a_gap_with_new_queries() -> None:
+    weak = note(2, "The tower of Skarholm is seen from afar.", part=2, score=0.2)
+    gaps, _ = await RuleReflect().reflect(PLAN, [note(1, IN_1887), weak], SOURCES, NOBODY)
+    assert [gap.part for gap in gaps] == [2]
+    assert "only in part" in gaps[0].why
+    assert gaps[0].queries
+    assert not set(gaps[0].queries) & set(HEIGHT.queries)
+
+
+async def test_a_sure_note_that_is_beside_the_question_leaves_it_open() -> None:
+    beside = note(2, "Visitors of the tower of Skarholm pay nothing in winter.", part=2)
+    gaps, _ = await RuleReflect().reflect(PLAN, [note(1, IN_1887), beside], SOURCES, NOBODY)
+    assert [gap.part for gap in gaps] == [2]
+
+
+async def test_a_note_takes_the_title_of_its_source_for_granted() -> None:
+    height = note(2, "The tower is 34 metres high.", part=2)
+    titled = [replace(source, title="The tower of Skarholm") for source in SOURCES]
+    gaps, _ = await RuleReflect().reflect(PLAN, [note(1, IN_1887), height], titled, NOBODY)
+    assert gaps == []
+
+
+async def test_nothing_noted_leaves_all_parts_open() -> None:
+    gaps, conflicts = await RuleReflect().reflect(PLAN, [], (), NOBODY)
+    assert [gap.part for gap in gaps] == [1, 2]
+    assert conflicts == []
+
+
+async def test_both_sides_of_a_contradiction_are_named_once() -> None:
+    notes = [note(1, IN_1887), note(2, IN_1892), note(3, IN_1887), note(4, IN_1892, part=2)]
+    _, conflicts = await RuleReflect().reflect(PLAN, notes, SOURCES, NOBODY)
+    assert [conflict.notes for conflict in conflicts] == [(1, 2)]
+    assert conflicts[0].why == "One says 1887, the other 1892."
+    assert "lighthouse" in conflicts[0].about
+
+
+async def test_a_source_does_not_contradict_itself() -> None:
+    notes = [note(1, IN_1887, source=1), note(2, IN_1892, source=1)]
+    assert (await RuleReflect().reflect(PLAN, notes, SOURCES, NOBODY))[1] == []
+
+
+async def test_a_model_names_more_gaps_and_contradictions() -> None:
+    said = {
+        "gaps": [{"question": 2, "why": "Only its steps are told.", "queries": ["tower metres"]}],
+        "conflicts": [{"notes": [1, 2], "about": "who lived there", "why": "Six, or nobody."}],
+    }
+    notes = [
+        note(1, "Six keepers lived on the island of Skarholm."),
+        note(2, "The island of Skarholm was always deserted."),
+        note(3, "The tower of Skarholm has 150 steps.", part=2),
+    ]
+    model = Scripted([json.dumps(said)])
+    gaps, conflicts = await ModelReflect().reflect(PLAN, notes, SOURCES, model)
+    assert [(gap.part, gap.queries) for gap in gaps] == [(2, ("tower metres",))]
+    assert [(c.part, c.notes, c.why) for c in conflicts] == [(1, (1, 2), "Six, or nobody.")]
+    assert "[3] question 2, source s3 (Title 3)" in model.calls[0][1].content
+
+
+async def test_a_model_cannot_contradict_with_notes_that_it_made_up() -> None:
+    wrong = json.dumps({"gaps": [], "conflicts": [{"notes": [1, 9], "about": "", "why": ""}]})
+    right = json.dumps({"gaps": [], "conflicts": []})
+    model = Scripted([wrong, right])
+    _, conflicts = await ModelReflect().reflect(PLAN, [note(1, IN_1887)], SOURCES, model)
+    assert conflicts == []
+    assert "numbers of two" in model.calls[1][-1].content
+
+
+async def test_notes_that_share_no_word_contradict_nothing() -> None:
+    said = {"gaps": [], "conflicts": [{"notes": [1, 2], "about": "x", "why": "y"}]}
+    notes = [note(1, IN_1887), note(2, "Herring is sold there.")]
+    model = Scripted([json.dumps(said)])
+    assert (await ModelReflect().reflect(PLAN, notes, SOURCES, model))[1] == []
+
+
+async def test_what_has_no_note_stays_open_whatever_a_model_says() -> None:
+    model = Scripted([json.dumps({"gaps": [], "conflicts": []})])
+    gaps, _ = await ModelReflect().reflect(PLAN, [note(1, IN_1887, score=0.2)], SOURCES, model)
+    assert [gap.part for gap in gaps] == [2]
+
+
+@pytest.mark.parametrize("said", ["no JSON", '{"gaps": [{"question": [1]}], "conflicts": []}'])
+async def test_a_model_that_says_nothing_usable_leaves_it_to_the_rules(said: str) -> None:
+    model = Scripted([said], loop=True)
+    notes = [note(1, IN_1887), note(2, IN_1892)]
+    gaps, conflicts = await ModelReflect().reflect(PLAN, notes, SOURCES, model)
+    assert [gap.part for gap in gaps] == [2]
+    assert len(conflicts) == 1
