@@ -2,8 +2,8 @@
 
 A later origin overrides an earlier one: default, file, environment (`AGENT_` and the setting's
 name in capitals), flag. Keys to providers are no settings: they stay in the environment. What a
-setting leads to is not decided here; names of models, modes and libraries are checked by those
-who look them up.
+setting leads to is not decided here; names of models and libraries are checked by those who look
+them up.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Origin = Literal["default", "file", "env", "flag"]
 Value = str | int | float | None
+ModeName = Literal["auto", "naive", "agentic", "cag"]
 
 _SECRET_NAME = re.compile(r"api_?key$|secret|token$|password|passwd|credential", re.IGNORECASE)
 _SECRET_VALUE = re.compile(
@@ -42,7 +43,7 @@ class Config:
 
     model: str = "embedded"
     """Who answers: `embedded` (offline, extractive), any litellm name, or `local:PATH`."""
-    mode: str = "auto"
+    mode: ModeName = "auto"
     """How an answer is found, where `--mode` does not say."""
     library: str = "default"
     """Which library is asked: a name, or the path of a folder that has one of its own."""

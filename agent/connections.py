@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agent.approvals import Decide, Decision, Request
     from agent.budget import Budget
     from agent.evidence import Ledger
-    from agent.mcp_client import McpClient, Question, Reply
+    from agent.mcp_client import McpClient, Question, Reply, ServerState
     from agent.mcp_client.results import Results
     from agent.mcp_entry import Entry
     from agent.mcp_shown import Kept
@@ -108,18 +108,27 @@ class Connections:
         )
         return self._tools.tools(window, count)
 
+    @property
+    def states(self) -> tuple[ServerState, ...]:
+        """How each server stands; none is known before one was asked for."""
+        return () if self._client is None else self._client.states()
+
     def troubles(self) -> list[str]:
         """What is wrong with servers, a line each; each is told once."""
-        states = () if self._client is None else self._client.states()
         by_name = {entry.name: entry for entry in self._entries}
         found = [
             f"{s.name}: {s.error} {s.hint or advice(by_name[s.name], s.error, s.log)}"
-            for s in states
+            for s in self.states
             if s.state in ("failed", "refused")
         ]
         new = [text for text in found if text not in self._told]
         self._told.update(new)
         return new
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The servers that are on, as they were configured."""
+        return self._entries
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from knowledge.errors import KnowledgeError
 if TYPE_CHECKING:
     from agent.approvals import Decide
     from agent.connections import Connections
+    from agent.mcp_client import ServerState
     from agent.messages import Message
     from agent.models.base import ChatModel
     from agent.modes.base import Mode
@@ -105,6 +106,21 @@ class Session:
         """The finished turns, as messages; a model may be told of the older ones in short."""
         return tuple(message for turn in self._memory.past for message in turn.messages)
 
+    @property
+    def servers(self) -> tuple[ServerState, ...]:
+        """How the servers stand whose tools its model may call; none before one was needed."""
+        return self._connections.states if self._connections is not None else ()
+
+    def take_over(self, other: Session) -> None:
+        """Go on with the running servers of another, and with what was allowed of them.
+
+        Both must be over one conversation. Where other servers are configured by now, nothing is
+        taken: they are started anew, and the user is asked anew.
+        """
+        mine, theirs = self._connections, other._connections
+        if mine is not None and theirs is not None and mine.entries == theirs.entries:
+            self._connections, other._connections = theirs, None
+
     def stop(self, reason: str = "You stopped it.") -> None:
         """End the running ask, if there is one, with what it has: call it on the ask's loop."""
         if self._budget is not None:
@@ -136,7 +152,9 @@ class Session:
 
         Leaving the generator before its end, or cancelling the task that iterates it, stops the
         mode and all it started; what there was of the answer is recorded as interrupted. If the
-        store fails, the answer goes on and a `Status` says that it is not being kept.
+        store fails, the answer goes on and a `Status` says that it is not being kept. If the
+        session was deleted meanwhile, another one begins with this question, and a `Status` says
+        so: what was deleted is forgotten.
 
         Args:
             question: What is asked.
@@ -163,9 +181,10 @@ class Session:
         record = _Record(self._transcripts, self.id)
         last: Done | Failed | None = None
         try:
-            if warning := await _finished(record.begin, question, context):
+            warning = await _finished(record.begin, question, context)
+            self._is(record.session)
+            if warning:
                 yield warning
-            self.id = record.session
             before = self._memory.summary
             async with aclosing(self._memory.fit(model, budget)) as steps:
                 async for step in steps:
@@ -216,13 +235,19 @@ class Session:
             state: State = "done" if isinstance(last, Done) else "failed"
             warning = await _finished(record.close, state)
         except BaseException:
-            self.id = record.session
+            self._is(record.session)
             # At once and in this thread: whoever cancels may not wait for another.
             record.close("interrupted")
             raise
         if warning:
             yield warning
         yield last
+
+    def _is(self, session: str | None) -> None:
+        """Have this name in the store; of another session before, nothing is remembered."""
+        if self.id is not None and session != self.id:
+            self._memory = Memory()
+        self.id = session
 
 
 def _remembered(transcripts: Transcripts, session: str) -> Memory:
@@ -233,7 +258,7 @@ def _remembered(transcripts: Transcripts, session: str) -> Memory:
     """
     memory = Memory(summary=next(reversed(transcripts.summaries(session)), None))
     done = [turn for turn in transcripts.turns(session) if turn.state == "done"]
-    for turn, following in zip(done, [*done[1:], None], strict=True):
+    for turn, following in zip(done, [*done[1:], None], strict=False):
         if following is None or (turn.question, turn.context) != (
             following.question,
             following.context,
@@ -297,12 +322,23 @@ class _Record:
     def begin(self, question: str, context: str) -> Status | None:
         if self._transcripts is None:
             return None
+        deleted = ""
         try:
-            self.session = self.session or self._transcripts.create()
-            self._turn = self._transcripts.begin(self.session, question, context)
+            try:
+                self.session = self.session or self._transcripts.create()
+                self._turn = self._transcripts.begin(self.session, question, context)
+            except SessionNotFound:
+                deleted, self.session = self.session or "", self._transcripts.create()
+                self._turn = self._transcripts.begin(self.session, question, context)
         except (TranscriptError, SessionNotFound) as error:
             return self._give_up(error)
         self._due = time.monotonic() + _EVERY
+        if deleted:
+            return Status(
+                f"The session {deleted} was deleted meanwhile: this question begins another one, "
+                "which knows nothing of it.",
+                stage="record",
+            )
         return None
 
     @property

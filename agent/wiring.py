@@ -7,26 +7,28 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from agent import libraries
-from agent.config import NO_PERSONA, Config
+from agent.config import NO_PERSONA, Config, ModeName
 from agent.errors import ConfigError, TranscriptError
 from agent.paths import Paths
 
 if TYPE_CHECKING:
     from agent.budget import Limits
     from agent.connections import Connections
+    from agent.mcp_config import Loaded
     from agent.models.base import ChatModel
     from agent.modes.base import Mode
     from agent.persona.restyle import Persona
+    from agent.research.parts import ResearchParts
     from agent.session import Session
     from agent.transcripts import Transcripts
     from knowledge.embed import Embedder
     from knowledge.library import Library
     from knowledge.rerank import Reranker
 
-MODES = ("auto", "naive", "agentic", "cag")
+MODES: tuple[ModeName, ...] = get_args(ModeName)
 """What `--mode` offers: the modes that exist."""
 
 SCRIPTED = "scripted:"
@@ -354,6 +356,14 @@ class Parts:
             seconds=config.max_seconds,
         )
 
+    def servers(self) -> Loaded:
+        """The MCP servers that are configured; raises `ConfigError` as `connections` does."""
+        from agent import mcp_config
+        from agent.mcp_built_in import built_in
+
+        given = self._mcp_config
+        return mcp_config.load(self.paths, folder=Path.cwd(), given=given, built_in=built_in())
+
     def connections(self) -> Connections:
         """The MCP servers that are configured, for one conversation. Starts none.
 
@@ -362,18 +372,20 @@ class Parts:
         Raises:
             ConfigError: The file named on the command line is wrong.
         """
-        from agent import mcp_config
         from agent.connections import Connections
-        from agent.mcp_built_in import built_in
 
-        loaded = mcp_config.load(
-            self.paths, folder=Path.cwd(), given=self._mcp_config, built_in=built_in()
-        )
-        for problem in loaded.problems:
+        for problem in (loaded := self.servers()).problems:
             self._notify(f"{problem} {problem.hint}".rstrip())
         return Connections(
             loaded.entries, state=self.paths.state, settings=self.paths.config_file.parent
         )
+
+    @cached_property
+    def research(self) -> ResearchParts:
+        """What runs of research are made of."""
+        from agent.research.parts import ResearchParts
+
+        return ResearchParts(self, self.paths, self.config, self._env, self._notify)
 
     def modes(self) -> Mapping[str, Mode]:
         """The ways to answer, by name: those of `MODES`."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli import budgets, filters, standard_input
+from agent.cli import answering, budgets, filters, standard_input
 from agent.cli.approval import terminal
 from agent.cli.asking import answer
 from agent.cli.compare import CompareJson, CompareLines, CompareText
@@ -19,6 +18,8 @@ from agent.errors import UsageError
 from agent.wiring import MODES, Parts
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agent.cli.printer import Printer
 
 _ALL = "all"
@@ -27,19 +28,9 @@ _ALL = "all"
 
 @command(name="ask")
 @click.argument("question", nargs=-1, metavar="[QUESTION]")
-@click.option("--mode", type=click.Choice((*MODES, _ALL)), help="How the answer is found.")
-@click.option(
-    "--model", metavar="MODEL", help="Who answers: embedded, local:PATH, any litellm name."
-)
-@click.option("--persona", metavar="NAME", help="Who says the answer: a persona, or none.")
+@answering.options(*MODES, _ALL)
 @budgets.options
 @filters.options
-@click.option(
-    "--mcp-config",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Offer the tools of these MCP servers, too.",
-)
 @click.option("-c", "--continue", "resume", is_flag=True, help="Continue the last session.")
 @click.option("--session", "session_id", metavar="ID", help="Continue this session.")
 @click.option("--explain-cost", is_flag=True, help="Show what each mode would cost; ask nothing.")

@@ -5,28 +5,36 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from agent.cli import exits
+from agent.cli import answering, exits
 from agent.cli.group import command
 from agent.cli.terminal import Console, is_terminal
+from agent.config import ModeName
 from agent.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agent.wiring import Parts
 
 
 @command(name="chat")
-@click.option(
-    "--model", metavar="MODEL", help="Who answers: embedded, local:PATH, any litellm name."
-)
+@answering.options(*get_args(ModeName))
 @click.option("-c", "--continue", "resume", is_flag=True, help="Continue the last session.")
 @click.option("--session", "session_id", metavar="ID", help="Continue this session.")
 @click.option("--plain", is_flag=True, help="No borders, no animation, one column.")
 def chat(
-    console: Console, model: str | None, resume: bool, session_id: str | None, plain: bool
+    console: Console,
+    mode: str | None,
+    model: str | None,
+    persona: str | None,
+    mcp_config: Path | None,
+    resume: bool,
+    session_id: str | None,
+    plain: bool,
 ) -> int:
     """Ask and read in a full-screen app; every answer is kept as a session."""
     if resume and session_id:
@@ -45,8 +53,8 @@ def chat(
     def make(overrides: Mapping[str, Any], notify: Callable[[str], None]) -> Parts:
         from agent.wiring import Parts
 
-        given = {"library": console.library, "model": model}
-        return Parts.from_env({**given, **overrides}, notify=notify)
+        given = {"library": console.library, "mode": mode, "model": model, "persona": persona}
+        return Parts.from_env({**given, **overrides}, notify=notify, mcp_config=mcp_config)
 
     host = Host(
         make,

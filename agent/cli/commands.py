@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "ask": ("agent.cli.ask", "Answer a question with checked citations", "Answers"),
     "chat": ("agent.cli.chat", "Ask and read in a full-screen app", "Answers"),
     "serve": ("agent.cli.serve", "Chat in a browser of this machine", "Answers"),
+    "research": ("agent.cli.research", "Write a report with checked citations", "Answers"),
     "sessions": ("agent.cli.sessions", "List, show, search and export past answers", "Answers"),
     "finetune": ("agent.cli.finetune", "Train a voice of your own", "Voice"),
     "persona": ("agent.cli.persona", "Personas: list, show, put on and make", "Voice"),

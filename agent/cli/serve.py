@@ -6,6 +6,7 @@ import asyncio
 import shlex
 import subprocess
 import sys
+from contextlib import suppress
 
 import click
 
@@ -24,7 +25,8 @@ from agent.errors import UsageError
 def serve(console: Console, web: bool, port: int) -> int:
     """Serve the chat to a browser, on this machine only, to whoever has the address printed.
 
-    Each page has a chat of its own; all share the library and the sessions. Ctrl-C ends it.
+    Each page has a chat of its own; all share the library and the sessions. Ctrl-C ends it and
+    every chat.
     """
     if not web:
         raise UsageError("Say what is to be served.", hint="agent serve --web")
@@ -37,10 +39,9 @@ def serve(console: Console, web: bool, port: int) -> int:
         ) from error
 
     browser = Browser(_shell(console.library), bind(port))
-    try:
+    with suppress(KeyboardInterrupt):  # where the system has no signals that can be waited for
         asyncio.run(browser.run(lambda: click.echo(browser.url)))
-    except KeyboardInterrupt:
-        console.note("Ended.")
+    console.note("Ended.")
     return exits.OK
 
 

@@ -10,41 +10,36 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container
 from textual.widgets import Footer
 
 from agent.errors import AgentError
-from agent.tui import actions, approval, clipboard, looks, reading
+from agent.tui import actions, approval, clipboard, looks
 from agent.tui.actions import beginning
 from agent.tui.asking import Asking
 from agent.tui.commands import Commands, is_command
 from agent.tui.conversation import Conversation
-from agent.tui.opening import open_file
+from agent.tui.early import Early
 from agent.tui.palette import CommandProvider
 from agent.tui.question import Question
-from agent.tui.widgets.answer import Answer
-from agent.tui.widgets.citations import Citations
+from agent.tui.reading import Reading
+from agent.tui.widgets.body import Body
 from agent.tui.widgets.composer import Composer
 from agent.tui.widgets.history import HistoryFile
 from agent.tui.widgets.safe_text import one_line, sendable
 from agent.tui.widgets.status import StatusLine
-from agent.tui.widgets.transcript import Transcript
 from knowledge.errors import KnowledgeError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from textual.screen import Screen
 
-    from agent.events import Citation
     from agent.tui.host import Host
     from agent.tui.looks import Looks
+    from agent.tui.widgets.answer import Answer
+    from agent.tui.widgets.transcript import Transcript
 
 T = TypeVar("T")
-_WIDE = 100
-"""Columns from which the sources stand beside the answers."""
 _HISTORY = "chat-history.jsonl"
 _LINES = {
     "copy": "/copy", "code": "/copy code", "quote": "/copy quote", "edit": "/edit",
@@ -53,7 +48,7 @@ _LINES = {
 """What the keys of the transcript stand for."""
 
 
-class Chat(App[None]):
+class Chat(Reading):
     """The chat."""
 
     CSS_PATH = "chat.tcss"
@@ -93,24 +88,25 @@ class Chat(App[None]):
         self.commands = Commands(self.notice)
         self.talk = Conversation(host, decide=lambda request: approval.ask(self, request))
         self.commands.register(*actions.every(self))
-        self.transcript = Transcript(id="transcript")
+        self.body = Body(id="body")
+        self.transcript = self.body.transcript
         self.composer = Composer(
             commands=self.commands,
-            sources=self.talk.sources,
+            sources=self.talk.sources.matching,
             history=HistoryFile(host.state / _HISTORY),
         )
-        self.asking = Asking(self.talk, self.transcript, run=self.run_worker, changed=self.stand)
+        self.status = StatusLine(id="status")
+        self.asking = Asking(
+            self.talk, self.transcript, run=self.run_worker, changed=self.stand, warn=self.warn
+        )
         self._begin = (resume, last)
-        self._panel: bool | None = None
-        """Whether the sources are shown; None decides by the room that there is."""
+        self._early = Early(self.commands.run)
 
     def compose(self) -> ComposeResult:
-        """Transcript and sources, the field below, and the line that tells how things stand."""
-        with Container(id="body"):
-            yield self.transcript
-            yield Citations(id="sources")
+        """Answers and sources, the field below, and the line that tells how things stand."""
+        yield self.body
         yield self.composer
-        yield StatusLine(id="status")
+        yield self.status
         yield Footer()
 
     def on_mount(self) -> None:
@@ -128,12 +124,19 @@ class Chat(App[None]):
 
     async def _start(self) -> None:
         try:
-            await self.go_on(self._begin[0], last=self._begin[1])
-            await beginning.welcome(self)
+            await self.begin()
         except (AgentError, KnowledgeError) as error:
-            self.asking.idle = "not open" if not self.talk.ready else ""
-            self.notice(f"{error} {error.hint}".rstrip())
+            self.asking.idle = "not open"
+            self.complain(error)
             self.stand()
+        await self._early.carry_out()
+        self.asking.held = False
+        self.stand()
+        if self.talk.ready:
+            try:
+                await beginning.welcome(self)
+            except (AgentError, KnowledgeError) as error:
+                self.complain(error)
 
     # what commands may do: see `actions.stage.Stage`
 
@@ -154,11 +157,21 @@ class Chat(App[None]):
 
     def notice(self, text: str) -> None:
         """Say something in the transcript that is no answer."""
+        if not self._early.over:
+            self._early.said.append(text)
         self.transcript.notice(text)
 
     def tell(self, text: str) -> None:
         """Say something for a moment."""
         self.notify(one_line(text, 400), markup=False)
+
+    def warn(self, text: str) -> None:
+        """Say for a moment that something is not as it should be."""
+        self.notify(one_line(text, 400), severity="warning", markup=False)
+
+    def complain(self, error: AgentError | KnowledgeError) -> None:
+        """Say what went wrong, and what to do."""
+        self.notice(f"{error} {error.hint}".rstrip())
 
     def ask(self, question: Question, *, mode: str = "") -> None:
         """Ask a question, or let it wait for its turn."""
@@ -175,9 +188,9 @@ class Chat(App[None]):
 
     def stand(self) -> None:
         """Show how things stand."""
-        for line in self.screen_stack[0].query(StatusLine) if self._screen_stack else ():
-            line.show(self.asking.standing)
-            self.composer.show_waiting(self.asking.waiting)
+        if self.status.is_attached:
+            self.status.show(self.asking.standing)
+            self.composer.show_waiting([*self._early.lines, *self.asking.waiting])
         self.asking.next()
         for text in self.talk.host.take_told() if self.talk.ready else ():
             self.notice(text)
@@ -190,11 +203,18 @@ class Chat(App[None]):
 
     def copy(self, text: str, what: str) -> None:
         """Put a text on the clipboard, and say so."""
-        text = sendable(text)
-        self.copy_to_clipboard(text)
+        self.copy_to_clipboard(sendable(text))
+        self.tell(f"Copied the {what}.")
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """By the terminal, and on a desktop by its own clipboard; what the mouse selected, too."""
+        super().copy_to_clipboard(text)
         if not self.is_headless and not self.is_web:
             self.run_worker(lambda: clipboard.copy(text), thread=True, group="clipboard")
-        self.tell(f"Copied the {what}.")
+
+    async def begin(self) -> None:
+        """Open what the chat was started for."""
+        await self.go_on(self._begin[0], last=self._begin[1])
 
     async def go_on(self, resume: str | None = None, *, last: bool = False) -> None:
         """Open a session, or a new one, and show what is in it."""
@@ -204,8 +224,10 @@ class Chat(App[None]):
             turns = await self.talk.turns()
             self.transcript.load(turns)
             self.asking.begin_with(self.transcript.answers, turns)
+            for text in self._early.said:
+                self.transcript.notice(text)
         finally:
-            self.asking.held = False
+            self.asking.held = bool(self._early.lines)
         self.asking.idle = "loading the model …"
         self.stand()
         self.run_worker(self._warm(), group="warm", exclusive=True)
@@ -236,49 +258,16 @@ class Chat(App[None]):
         """The last question that waits is edited again."""
         if (question := self.asking.take_back()) is not None:
             self.put(question)
-
-    def on_transcript_selected(self, event: Transcript.Selected) -> None:
-        """Its sources."""
-        panel = self.query_one(Citations)
-        panel.show(event.answer.citations if event.answer is not None else ())
-        if panel.highlighted is None and panel.citations:
-            panel.highlighted = 0  # so that Enter opens one at once
-        self._place()
+        elif self._early.lines:
+            self.put(Question(self._early.lines.pop()))
+            self.stand()
 
     def on_transcript_wanted(self, event: Transcript.Wanted) -> None:
         """A key of the transcript."""
         if (line := _LINES.get(event.what)) is not None:
             self.action_line(line)
         elif event.answer.citations:
-            self._panel = True
-            self._place()
-            self.query_one(Citations).focus()
-
-    def on_answer_marker_clicked(self, event: Answer.MarkerClicked) -> None:
-        """Open what a marker names."""
-        found = next((c for c in event.answer.citations if c.n == event.n), None)
-        if found is not None:
-            self._read(found, event.answer.citations)
-
-    def on_citations_opened(self, event: Citations.Opened) -> None:
-        """Open a source at its words."""
-        self._read(event.citation, self.query_one(Citations).citations)
-
-    def on_citations_file_wanted(self, event: Citations.FileWanted) -> None:
-        """Open the file itself."""
-        try:
-            open_file(event.citation.source)
-        except (AgentError, OSError) as error:
-            self.tell(f"{error} {getattr(error, 'hint', '')}")
-
-    def _read(self, citation: Citation, citations: Sequence[Citation]) -> None:
-        self.run_worker(self._document(citation, citations), exclusive=True, group="document")
-
-    async def _document(self, citation: Citation, citations: Sequence[Citation]) -> None:
-        try:
-            await reading.read(self, self.talk.library, citation, citations)
-        except (AgentError, KnowledgeError) as error:
-            self.notice(f"{error} {error.hint}".rstrip())
+            self.body.show_sources()
 
     # keys
 
@@ -289,8 +278,11 @@ class Chat(App[None]):
         return True
 
     def action_line(self, line: str) -> None:
-        """Carry out a command's line."""
-        self.run_worker(self.commands.run(line), group="command")
+        """Carry out a command's line, once what it needs is open."""
+        if self._early.takes(line):
+            self.stand()
+        else:
+            self.run_worker(self.commands.run(line), group="command")
 
     def action_stop(self) -> None:
         """End the answer with what there is of it; a second time, at once."""
@@ -304,25 +296,14 @@ class Chat(App[None]):
 
     def action_panel(self) -> None:
         """The sources, or not."""
-        self._panel = not self.query_one(Citations).has_class("shown")
-        self._place()
+        self.body.toggle_sources()
 
     # how it looks
-
-    def on_resize(self) -> None:
-        """The sources have room beside the answers, or have not."""
-        self._place()
-
-    def _place(self) -> None:
-        wide = self.size.width >= _WIDE and not self.looks.plain
-        self.set_class(wide, "-wide")
-        for panel in self.screen_stack[0].query(Citations):
-            room = wide and bool(panel.citations)
-            panel.set_class(room if self._panel is None else self._panel, "shown")
 
     def _wear(self) -> None:
         if self.looks.theme in self.available_themes:
             self.theme = self.looks.theme
         self.set_class(self.looks.plain, "-plain")
         self.animation_level = "none" if self.looks.plain else "full"
-        self._place()
+        self.body.linear(self.looks.plain)
+        self.status.linear(self.looks.plain)

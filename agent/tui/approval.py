@@ -1,9 +1,12 @@
-"""A tool, or a project's command, asks: the user says whether it may. Leaving it means no."""
+"""A tool, a project's command or a server asks: the user says whether it may. Leaving means no.
+
+An address that a server wants visited is shown as text, and is not opened.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from rich.text import Text
 from textual.app import App, ComposeResult
@@ -13,11 +16,17 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from agent.approvals import Decision
-from agent.plain_text import clean, one_line
+from agent.approvals import SHOWN, Decision
+from agent.plain_text import clean
+from agent.tui.screens.form import FormScreen
+from agent.tui.widgets.safe_text import one_line, shown
 
 if TYPE_CHECKING:
+    from textual.screen import Screen
+
     from agent.approvals import Answer, Request
+
+T = TypeVar("T")
 
 _WORDS: dict[Answer, str] = {
     "once": "Yes, this once",
@@ -26,8 +35,7 @@ _WORDS: dict[Answer, str] = {
     "deny": "No",
     "never": "Never",
 }
-_DETAIL = 4000
-"""Characters of what is asked about that are shown."""
+_VISIT = "I visit the page myself"
 
 
 class Approval(ModalScreen[Decision]):
@@ -47,9 +55,15 @@ class Approval(ModalScreen[Decision]):
             yield Static(Text(one_line(request.title), style="bold"))
             yield Static(Text(one_line(request.reason)))
             with VerticalScroll(id="detail"):
-                yield Static(Text(clean(request.detail[:_DETAIL])))
+                yield Static(Text(_detail(request)))
             yield OptionList(
-                *(Option(_WORDS[choice], id=choice) for choice in _WORDS if choice in self._choices)
+                *(
+                    Option(
+                        _VISIT if choice == "once" and request.kind == "url" else words, id=choice
+                    )
+                    for choice, words in _WORDS.items()
+                    if choice in self._choices
+                )
             )
 
     def on_mount(self) -> None:
@@ -74,11 +88,32 @@ class Approval(ModalScreen[Decision]):
 
 async def ask(app: App[None], request: Request) -> Decision:
     """Show a request over whatever is shown, and wait for the answer."""
-    decided: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
+    if request.kind != "form":
+        return await _left(app, Approval(request)) or Decision("deny")
+    screen = FormScreen(request.title, request.reason, _detail(request), request.arguments)
+    content = await _left(app, screen)
+    return Decision("deny") if content is None else Decision("once", content=content)
 
-    def done(decision: Decision | None) -> None:
-        if not decided.done():
-            decided.set_result(decision or Decision("deny"))
 
-    app.push_screen(Approval(request), done)
-    return await decided
+async def _left(app: App[None], screen: Screen[T]) -> T | None:
+    """What a screen is left with. It goes when nobody waits for that any more."""
+    left: asyncio.Future[T | None] = asyncio.get_running_loop().create_future()
+
+    def done(result: T | None) -> None:
+        if not left.done():
+            left.set_result(result)
+
+    app.push_screen(screen, done)
+    try:
+        return await left
+    except asyncio.CancelledError:
+        if screen.is_current:
+            screen.dismiss(None)
+        raise
+
+
+def _detail(request: Request) -> str:
+    """What is asked about: a stranger's words, made harmless; too many are said to be so."""
+    text = "\n".join(map(shown, clean(request.detail[:SHOWN]).split("\n")))
+    more = len(request.detail) - SHOWN
+    return f"{text}\n(and {more:,} more characters, which are not shown)" if more > 0 else text

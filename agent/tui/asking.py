@@ -37,6 +37,7 @@ class Asking:
         *,
         run: Run,
         changed: Callable[[], None],
+        warn: Callable[[str], None],
     ) -> None:
         """Ask nothing yet.
 
@@ -45,6 +46,7 @@ class Asking:
             transcript: Where answers are shown.
             run: Runs what takes its time.
             changed: Told whenever it stands otherwise than before.
+            warn: Told what is wrong with how a question is kept.
         """
         self.idle = ""
         """How it stands while nothing is asked, in words."""
@@ -54,6 +56,7 @@ class Asking:
         self._transcript = transcript
         self._run = run
         self._changed = changed
+        self._warn = warn
         self._waiting: deque[tuple[Question, str]] = deque()
         self._asked: dict[int, Question] = {}
         self._running: Worker[None] | None = None
@@ -91,12 +94,16 @@ class Asking:
         mode = self._talk.mode or self._talk.host.config.mode
         # What the router chose last says more than that it will choose.
         routed = mode == "auto" and bool(standing.route)
+        window = None
+        with suppress(AgentError):  # the answer will say what is wrong with the model
+            window = model.context_window
         return replace(
             standing,
             mode=standing.mode if routed else mode,
             route=standing.route if routed else "",
             model=model.name,
-            context_window=model.context_window,
+            persona=self._talk.host.persona,
+            context_window=window,
         )
 
     def begin_with(self, answers: Sequence[Answer], turns: Sequence[StoredTurn]) -> None:
@@ -149,15 +156,23 @@ class Asking:
         standing = self._with_choices(Standing())
         turn = self._turn = Turn(answer, replace(standing, mode=mode or standing.mode))
         self._changed()
+        told, session, kept = turn.standing, self._talk.id, True
         try:
             async with aclosing(self._talk.ask(question, mode=mode)) as events:
                 async for event in events:
-                    if answer.n is None and not _unkept(event):
+                    if isinstance(event, Status) and event.stage == "record":
+                        self._warn(event.text)
+                        if kept := session not in (None, self._talk.id):
+                            self._forget_numbers()
+                    elif kept and answer.n is None:
                         answer.n = await self._number()
                     turn.show(event)
                     if self._stopping and turn.standing.running:
                         turn.tell("Stopping")
-                    if not answer.done:  # once it is, the next may be asked at once: see below
+                    # Most tokens change nothing of it. Once the answer is done, the next may be
+                    # asked at once: see below.
+                    if turn.standing is not told and not answer.done:
+                        told = turn.standing
                         self._changed()
         finally:
             turn.leave()
@@ -165,13 +180,13 @@ class Asking:
             self._changed()
             self.next()
 
+    def _forget_numbers(self) -> None:
+        """What is shown is of a session that is no more: the one in its place counts anew."""
+        for answer in self._transcript.answers:
+            answer.n = None
+
     async def _number(self) -> int | None:
         """The number of the turn that has just begun."""
         with suppress(AgentError):
             return await self._talk.count()
         return None
-
-
-def _unkept(event: object) -> bool:
-    """Whether an event says that the turn is not being kept."""
-    return isinstance(event, Status) and event.stage == "record"

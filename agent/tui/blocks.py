@@ -106,7 +106,9 @@ class Blocks:
         quick = growing and len(block.text) > _QUICK
         rows = [
             _row(line, look.width)
-            for line in lay_out(block, look.width, owner=self._owner, dark=look.dark, quick=quick)
+            for line in lay_out(
+                block, look.width, owner=self._owner, dark=look.dark, quick=quick, words=look.words
+            )
         ]
         if not growing:
             self._known[block.text] = rows

@@ -10,8 +10,21 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 _SECONDS = 2.0
+
+
+class Copies(Protocol):
+    """The app, where its screens copy: in one way, which reaches every clipboard there is."""
+
+    def copy(self, text: str, what: str) -> None:
+        """Put a text on the clipboard, and say so.
+
+        Args:
+            text: Any.
+            what: Is named in what is said: "Copied the …".
+        """
 
 
 def copy(text: str, env: Mapping[str, str] | None = None) -> bool:

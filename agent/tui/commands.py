@@ -150,5 +150,5 @@ def is_command(text: str) -> bool:
 
 def split(line: str) -> tuple[str, str]:
     """A typed line as the command's name, without its slash, and all that follows it."""
-    name, _, rest = line.strip().removeprefix("/").partition(" ")
-    return name, rest.strip()
+    name, *rest = re.split(r"\s+", line.strip().removeprefix("/"), maxsplit=1)
+    return name, "".join(rest)

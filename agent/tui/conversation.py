@@ -7,14 +7,12 @@ passed on as it comes.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, UsageError
-from agent.plain_text import one_line
-from agent.tui.commands import Completion
+from agent.tui.known import KnownSources
 from knowledge.errors import KnowledgeError
 from knowledge.filters import Filters
 
@@ -27,9 +25,6 @@ if TYPE_CHECKING:
     from agent.tui.question import Question
     from knowledge.library import Library
     from knowledge.report import Progress
-
-_OFFERED = 20
-"""Sources that are offered for what is typed."""
 
 
 class Conversation:
@@ -45,6 +40,8 @@ class Conversation:
         self.host = host
         self.mode = ""
         """The mode chosen in the chat; empty for the setting's."""
+        self.sources = KnownSources(lambda: self._session.library if self._session else None)
+        """What `@` offers of the library."""
         self._own = host
         self._decide = decide
         self._session: Session | None = None
@@ -98,7 +95,9 @@ class Conversation:
             AgentError: It cannot be opened, or an answer is being given.
             KnowledgeError: Its library cannot.
         """
-        if self._asks or self._opening:
+        if self._opening:
+            raise UsageError("The library is being opened.", hint="Try again in a moment.")
+        if self._asks:
             raise UsageError("An answer is being given.", hint="Esc stops it.")
         stack = ExitStack()
 
@@ -108,8 +107,12 @@ class Conversation:
         self._opening = True
         try:
             session = await asyncio.to_thread(enter)
+            old = self._session
+            if old is not None and old.id is not None and session.id == old.id:
+                session.take_over(old)
             await self._let_go()
             self._session, self._stack = session, stack
+            self.sources.forget()
         except BaseException:
             stack.close()
             raise
@@ -151,6 +154,7 @@ class Conversation:
             self.host = host
             await self.open()
             await self.library.add([str(folder)], progress=progress)
+            self.sources.forget()
         except BaseException:
             self.host = self._own
             await self._let_go()
@@ -192,22 +196,6 @@ class Conversation:
         finally:
             self._asks -= 1
             await stream.aclose()
-
-    async def sources(self, typed: str) -> list[Completion]:
-        """Sources of the library by what is typed of their names; by paths where names are shared.
-
-        Raises:
-            KnowledgeError: The library cannot be read.
-        """
-        if not self.ready:
-            return []
-        known = [info.source for info in await self.library.sources()]
-        names = [os.path.basename(source.rstrip("/")) for source in known]
-        return [
-            Completion(source if names.count(name) > 1 else name, one_line(source))
-            for source, name in zip(known, names, strict=True)
-            if typed.casefold() in source.casefold()
-        ][:_OFFERED]
 
     def stop(self) -> None:
         """End the running ask with what it has."""

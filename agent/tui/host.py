@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from agent.mcp_config import Loaded
     from agent.session import Session
     from agent.transcripts import Transcripts
+    from agent.tui.runs import Runs
+    from knowledge.library import Library
 
 Make = Callable[[Mapping[str, Any], Callable[[str], None]], Parts]
 """Settings that override all others, and who is told what a person should know -> the parts."""
@@ -78,6 +80,8 @@ class Host:
         self._overrides: dict[str, Any] = {}
         self._told: list[str] = []
         self._parts = make({}, self._told.append)
+        self._failed = False
+        """Whether no session could be opened: what is wrong may be mended elsewhere."""
         self._stack = ExitStack()
         self._transcripts: Transcripts | None = None
 
@@ -108,6 +112,8 @@ class Host:
     def open_session(self, *, resume: str | None = None, last: bool = False) -> Iterator[Session]:
         """A session over the library in use, which is kept from now on.
 
+        Where the last one could not be opened, the settings are read again.
+
         Args:
             resume: The stored session to go on with.
             last: Go on with the one last written to.
@@ -116,11 +122,15 @@ class Host:
             AgentError: What is configured cannot be used, or there is no such session.
             KnowledgeError: The library cannot be opened.
         """
+        if self._failed:
+            self._again(self._overrides)
+        self._failed = True
         if not self._parts.library_holds_something:
             # Otherwise what is added in the chat would go to a library that is not kept.
             with self._parts.open_library(create=True):
                 pass
         with self._parts.open_session(resume=resume, last=last) as session:
+            self._failed = False
             yield session
 
     @property
@@ -172,6 +182,30 @@ class Host:
             ) from error
         return file.absolute()
 
+    # who speaks
+
+    @property
+    def persona(self) -> str:
+        """Who restyles answers; empty for nobody.
+
+        Raises:
+            ConfigError: It cannot be worn.
+        """
+        worn = self._parts.persona
+        return worn.name if worn is not None else ""
+
+    def personas(self) -> list[tuple[str, str]]:
+        """Every persona that there is, and what its card says of it."""
+        from agent.persona.cards import available, load
+
+        found: list[tuple[str, str]] = []
+        for each in available(self._parts.paths):
+            about = "its card cannot be read"
+            with suppress(AgentError):
+                about = load(each.file).description
+            found.append((each.name, about))
+        return found
+
     # settings
 
     @property
@@ -199,6 +233,7 @@ class Host:
         """
         paths = self._parts.paths
         if text:
+            self._made({**self._overrides, name: parse(name, text, name)})
             config_file.set_value(paths, name, text)
         else:
             config_file.unset_value(paths, name)
@@ -209,21 +244,40 @@ class Host:
 
     def _again(self, overrides: dict[str, Any]) -> None:
         """Put the parts together anew; those that have not changed are taken over."""
-        old, new = self._parts, self._make(overrides, self._told.append)
+        old, new = self._parts, self._made(overrides)
         same = ("embedder", "embedder_api_base", "embedder_api_key_env", "precision", "threads")
         if all(getattr(old.config, name) == getattr(new.config, name) for name in same):
             new.embedder = old.embedder
-        _ = new.model  # raises where it cannot be one
         self._parts, self._overrides = new, overrides
+
+    def _made(self, overrides: dict[str, Any]) -> Parts:
+        """Other parts, of which what can be wrong has been looked at.
+
+        Raises:
+            AgentError: The model or the persona cannot be had.
+        """
+        made = self._make(overrides, self._told.append)
+        _ = made.model.context_window, made.persona
+        return made
 
     # the rest
 
+    def research(self, library: Library) -> Runs:
+        """Runs of research over the library that is open; one that is resumed keeps its model."""
+        from agent.tui.runs import Runs
+
+        def having(model: str) -> Parts:
+            if model == self._parts.model.name:
+                return self._parts
+            parts = self._made({**self._overrides, "model": model})
+            parts.embedder = self._parts.embedder
+            return parts
+
+        return Runs(self._parts, having, library)
+
     def servers(self) -> Loaded:
         """The MCP servers that are configured, and what is wrong with their files."""
-        from agent import mcp_config
-        from agent.mcp_built_in import built_in
-
-        return mcp_config.load(self._parts.paths, folder=Path.cwd(), built_in=built_in())
+        return self._parts.servers()
 
     @contextmanager
     def demo(self) -> Iterator[tuple[Host, Path]]:

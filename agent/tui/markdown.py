@@ -64,6 +64,8 @@ _THEME = Theme(
         "markdown.hr": "dim",
     }
 )
+_UNDRAWN = {**dict.fromkeys(range(0x2500, 0x25A0), " "), ord("•"): "-"}
+"""Lines and bullets, for who reads by ear."""
 _MARKER = Style(bold=True, underline=True)
 _AS_IT_IS = Style.null()
 
@@ -147,7 +149,13 @@ def top_level(text: str) -> list[Block]:
 
 
 def lay_out(
-    block: Block, width: int, *, owner: int = 0, dark: bool = True, quick: bool = False
+    block: Block,
+    width: int,
+    *,
+    owner: int = 0,
+    dark: bool = True,
+    quick: bool = False,
+    words: bool = False,
 ) -> list[list[Segment]]:
     """Lay a block out.
 
@@ -157,6 +165,7 @@ def lay_out(
         owner: Clicking a marker runs `open_marker(owner, n)`, the widget's own action.
         dark: Whether code is shown on a dark ground.
         quick: Leave code without colours: it is still growing, and is soon laid out again.
+        words: Draw no lines and no bullets.
     """
     if _too_much(block) or (quick and block.code is not None):
         return _as_written(block, width, owner)
@@ -165,6 +174,11 @@ def lay_out(
     content.code_theme = "ansi_dark" if dark else "ansi_light"
     content.parsed = list(block.tokens)
     rendered = console.render_lines(content, console.options, pad=False)
+    if words and block.code is None:
+        rendered = [
+            [Segment(part.text.translate(_UNDRAWN), part.style, part.control) for part in line]
+            for line in rendered
+        ]
     found = [_clickable(line, owner) for line in rendered]
     while found and not _text(found[-1]).strip():
         found.pop()

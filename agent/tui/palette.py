@@ -10,12 +10,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
 
 from agent.tui.commands import choices
 from agent.tui.widgets.composer import Composer
 from agent.tui.widgets.safe_text import one_line
 
 if TYPE_CHECKING:
+    from textual.fuzzy import Matcher
+
     from agent.tui.commands import Command, Commands
 
 _CHOICES = 20
@@ -35,7 +38,7 @@ class CommandProvider(Provider):
         """All commands."""
         for command in self._commands():
             yield DiscoveryHit(
-                f"/{command.name}", partial(self._choose, command, ""), help=command.summary
+                f"/{command.name}", partial(self._choose, command, ""), help=plain(command.summary)
             )
 
     async def search(self, query: str) -> Hits:
@@ -47,14 +50,16 @@ class CommandProvider(Provider):
         matcher = self.matcher(query.removeprefix("/"))
         for command, rest, about in self._lines():
             typed = f"/{command.name} {one_line(rest)}".rstrip()
-            score = max(matcher.match(typed), 0.5 * matcher.match(f"{typed} {about}"))
+            score = matcher.match(typed)
+            if not rest:  # in a choice's longer words almost any letters are found
+                score = max(score, 0.5 * matcher.match(f"{typed} {about}"))
             if score > 0:
                 yield Hit(
                     score,
-                    matcher.highlight(typed),
+                    _highlighted(matcher, typed),
                     partial(self._choose, command, rest),
                     text=typed,
-                    help=about,
+                    help=plain(about),
                 )
 
     def _commands(self) -> Commands:
@@ -75,3 +80,20 @@ class CommandProvider(Provider):
                 composer.focus()
             return
         self.app.run_worker(self._commands().run(f"/{command.name} {rest}".rstrip()))
+
+
+def plain(text: str) -> str:
+    """A text as markup that says no more than it: the palette reads what it shows as markup.
+
+    `textual.markup.escape` leaves brackets whose tag would begin otherwise than with a small
+    letter, and the reader of markup still takes them for tags.
+    """
+    return text.replace("[", "\\[")
+
+
+def _highlighted(matcher: Matcher, text: str) -> Content:
+    """As `Matcher.highlight`, which would read the text as markup."""
+    content = Content(text)
+    for at in matcher.fuzzy_search.match(matcher.query, text)[1]:
+        content = content.stylize(matcher.match_style, at, at + 1)
+    return content

@@ -6,7 +6,7 @@ Decides between the things that `@name` may mean; knows no widget.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,6 +97,42 @@ def told(carried: Question) -> str:
     return "Goes with it: " + " · ".join(parts) if parts else ""
 
 
+def named(text: str) -> set[str]:
+    """The names that a text refers to, in every way that each may be meant."""
+    return {spelt for each in references(text) for spelt in spellings(each.name)}
+
+
+def words_of(text: str, foreign: Set[str]) -> set[str]:
+    """The names of a text that stay words, since the user has not typed them.
+
+    A text from elsewhere must not decide which of the user's files are handed to a model; nor may
+    it when it comes back from the history or from a stored session.
+
+    Args:
+        text: What is sent.
+        foreign: What `named` found in texts that were not typed.
+    """
+    names = {each.name for each in references(text)}
+    return {name for name in names if not foreign.isdisjoint(spellings(name))}
+
+
+def told_of_words(words: Set[str], carried: Question) -> str:
+    """In words, which names stayed words; nothing of those whose texts go along all the same."""
+    left = [
+        name
+        for name in sorted(words)
+        if not any(_headed(_head(spelt), carried.context) for spelt in spellings(name))
+    ]
+    if not left:
+        return ""
+    shown = ", ".join(f"@{name}" for name in left)
+    if len(left) == 1:
+        said = f"{shown} was not typed here and stays a word. To hand it in,"
+    else:
+        said = f"{shown} were not typed here and stay words. To hand one in,"
+    return f"{said} choose it from the list."
+
+
 async def offered(
     typed: str, sources: Sources | None, folder: Path
 ) -> tuple[list[Completion], list[Completion]]:
@@ -155,7 +191,7 @@ def _handed_in(folder: Path, name: str, carried: str) -> Path | str:
                 continue
         except (OSError, ValueError):  # too long, or no path at all
             continue
-        head = f"[file {spelt}]"
+        head = _head(spelt)
         if _headed(head, carried):
             return ""
         try:
@@ -166,6 +202,11 @@ def _handed_in(folder: Path, name: str, carried: str) -> Path | str:
                 hint="Take the @ away to ask without it.",
             ) from error
     return ""
+
+
+def _head(name: str) -> str:
+    """What stands above the text of a file."""
+    return f"[file {name}]"
 
 
 def _headed(head: str, context: str) -> bool:

@@ -24,6 +24,8 @@ class Look:
     """Columns of a row."""
     dark: bool = True
     """Whether the ground is dark."""
+    words: bool = False
+    """Whether words stand where signs are drawn: a screen reader reads signs badly."""
     question: Style = _AS_IT_IS
     step: Style = _AS_IT_IS
     failed: Style = _AS_IT_IS

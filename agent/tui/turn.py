@@ -89,6 +89,8 @@ class Turn:
                     self.standing = replace(self.standing, mode=mode, route=why)
                 self.tell(one_line(text))
                 self.answer.steps.status(text)
+                if stage == "record":
+                    self.answer.note(one_line(text))
                 self.answer.touch()
             case Thought(text=text):
                 self.tell("Thinking")
@@ -115,7 +117,8 @@ class Turn:
 
     def tell(self, state: str) -> None:
         """Say how it stands, as when it is being stopped."""
-        self.standing = replace(self.standing, state=state)
+        if state != self.standing.state:
+            self.standing = replace(self.standing, state=state)
 
     def leave(self) -> None:
         """The ask was left before its end: what there is of the answer stays."""

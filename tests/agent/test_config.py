@@ -31,11 +31,16 @@ def test_without_a_file_the_defaults_hold(paths: Paths) -> None:
 
 
 def test_a_flag_overrides_the_environment_and_that_the_file(paths: Paths) -> None:
-    write(paths, 'model = "a"\nmode = "b"\nlibrary = "c"\ntimeout = 5\n')
-    config = Config.load(paths, {"AGENT_MODE": "e", "AGENT_LIBRARY": "f"}, {"library": "flag"})
-    assert (config.model, config.mode, config.library) == ("a", "e", "flag")
+    write(paths, 'model = "a"\nmode = "cag"\nlibrary = "c"\ntimeout = 5\n')
+    config = Config.load(paths, {"AGENT_MODE": "naive", "AGENT_LIBRARY": "f"}, {"library": "flag"})
+    assert (config.model, config.mode, config.library) == ("a", "naive", "flag")
     assert config.timeout == 5.0
     assert config.origins == {"model": "file", "mode": "env", "library": "flag", "timeout": "file"}
+
+
+def test_a_mode_that_is_none_is_refused_by_name(paths: Paths) -> None:
+    with pytest.raises(ConfigError, match="'mode' must be one of auto, naive, agentic, cag"):
+        Config.load(paths, {"AGENT_MODE": "foo"})
 
 
 def test_an_unset_flag_and_an_empty_variable_override_nothing(paths: Paths) -> None:

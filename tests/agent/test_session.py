@@ -10,7 +10,7 @@ import pytest
 
 from agent.budget import Limits
 from agent.connections import Connections
-from agent.errors import BudgetSpent, RateLimited, SessionNotFound
+from agent.errors import BudgetSpent, RateLimited, SessionNotFound, TranscriptError
 from agent.events import Done, Event, Failed, Status, Token, ToolCall, ToolResult
 from agent.messages import Message
 from agent.models.metered import Metered
@@ -82,8 +82,16 @@ async def test_a_question_asked_several_times_in_a_row_is_told_once_when_resumed
     for question in ("Is it so?", "Is it so?", "And then?", "Is it so?"):
         await ask(talk, question)
     again = session(ScriptedMode(*ANSWER), store, resume=talk.id)
+    empty = session(ScriptedMode(), store, resume=store.create())
+    assert empty.history == ()
     asked = [message.content for message in again.history if message.role == "user"]
     assert asked == ["Is it so?", "And then?", "Is it so?"]
+
+
+def test_a_session_without_a_finished_answer_can_be_resumed(store: Transcripts) -> None:
+    name = store.create()
+    store.begin(name, "unfinished")
+    assert session(ScriptedMode(*ANSWER), store, resume=name).history == ()
 
 
 async def test_answers_become_the_next_turns_history() -> None:
@@ -304,17 +312,37 @@ async def test_leaving_early_closes_the_mode_and_records_what_there_was(
     assert store.turns(talk.id)[0].state == "interrupted"
 
 
-async def test_a_session_deleted_meanwhile_is_answered_and_the_loss_told(
+async def test_where_a_session_was_deleted_meanwhile_another_begins_and_that_is_told(
     store: Transcripts,
 ) -> None:
     talk = session(ScriptedMode(*ANSWER), store)
     await ask(talk)
-    assert talk.id is not None
-    store.delete(talk.id)
-    got = await ask(talk)
+    deleted = talk.id
+    assert deleted is not None
+    store.delete(deleted)
+    got = await ask(talk, "And now?")
     assert [type(event) for event in got] == [Status, Token, Token, Done]
     assert isinstance(got[0], Status)
-    assert "not being kept" in got[0].text
+    assert got[0].stage == "record"
+    assert f"{deleted} was deleted meanwhile" in got[0].text
+    assert talk.id not in (None, deleted)
+    assert [turn.question for turn in store.turns(talk.id or "")] == ["And now?"]
+    assert [message.content for message in talk.history if message.role == "user"] == ["And now?"]
+    await ask(talk, "And then?")
+    assert len(store.turns(talk.id or "")) == 2
+
+
+async def test_what_the_store_cannot_keep_is_answered_and_the_loss_told(
+    store: Transcripts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object) -> int:
+        raise TranscriptError("The disk is full.", hint="Make room.")
+
+    monkeypatch.setattr(store, "begin", full)
+    got = await ask(session(ScriptedMode(*ANSWER), store))
+    assert [type(event) for event in got] == [Status, Token, Token, Done]
+    assert isinstance(got[0], Status)
+    assert "not being kept: The disk is full." in got[0].text
 
 
 @pytest.mark.parametrize(

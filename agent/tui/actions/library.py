@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.errors import UsageError
-from agent.tui.commands import Command
+from agent.tui.commands import Command, Completion
 from agent.tui.question import Question
+from agent.tui.references import files, place
 
 if TYPE_CHECKING:
     from agent.tui.actions.stage import Stage
@@ -30,17 +32,23 @@ def commands(stage: Stage) -> list[Command]:
 
     return [
         Command("sources", "The library: what is in it, add, sync, remove", sources),
-        Command("add", "Add a file, a folder or a web page", add, "PATH|URL"),
+        Command(
+            "add", "Add a file, a folder or a web page", add, "PATH|URL",
+            paths,
+        ),
         Command("sync", "Make the library equal to its files again", sync),
         Command("demo", "Ask the handbook, in a throw-away library; /new leaves it", demo),
-    ]
+    ]  # fmt: skip
 
 
 async def browse(stage: Stage, *, add: str = "", sync: bool = False) -> None:
     """Show the library, and begin with something to do."""
     from agent.tui.screens.library import LibraryScreen
 
-    await stage.show(LibraryScreen(stage.talk.library, add=add, sync=sync))
+    try:
+        await stage.show(LibraryScreen(stage.talk.library, add=add, sync=sync))
+    finally:
+        stage.talk.sources.forget()
 
 
 async def enter_demo(stage: Stage) -> None:
@@ -61,6 +69,20 @@ async def enter_demo(stage: Stage) -> None:
     )
     if stage.talk.host.samples:
         stage.put(Question(stage.talk.host.samples[0]))
+
+
+def paths(typed: str) -> list[Completion]:
+    """Paths that a typed one may go on to; itself first where it is one, so that Enter takes it."""
+    if not typed:  # the palette asks so, and a folder's files are no commands
+        return []
+    found = files(Path(), typed)
+    try:
+        whole = place(Path(), typed).exists()
+    except (OSError, ValueError):  # too long, or no path at all
+        whole = False
+    if not whole:
+        return found
+    return [Completion(typed, "add this"), *(each for each in found if each.text != typed)]
 
 
 def unquoted(text: str) -> str:

@@ -65,6 +65,9 @@ class Stage(Protocol):
     def copy(self, text: str, what: str) -> None:
         """Put a text on the clipboard, and say so."""
 
+    async def begin(self) -> None:
+        """Open what the chat was started for, where that could not be done before."""
+
     async def go_on(self, resume: str | None = None) -> None:
         """Open a session, or a new one, and show what is in it."""
 

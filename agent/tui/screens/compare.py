@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,11 +15,12 @@ from textual.widgets import Footer, Static
 from textual.worker import Worker, WorkerError
 
 from agent.tui.turn import Turn
-from agent.tui.widgets.safe_text import one_line, sendable
+from agent.tui.widgets.safe_text import one_line
 from agent.tui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
     from agent.events import Event
+    from agent.tui.clipboard import Copies
 
 Ask = Callable[[str], AsyncGenerator["Event", None]]
 _WIDE = 100
@@ -67,6 +68,8 @@ class CompareScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Begin."""
+        for transcript in self.query(Transcript):
+            transcript.in_words = self.app.has_class("-plain")
         self.query(Transcript).first().focus()
         self._asking = self.run_worker(self._ask_all())
 
@@ -96,8 +99,7 @@ class CompareScreen(Screen[None]):
         """An answer can be copied here; all else is done in the chat."""
         event.stop()
         if event.what == "copy":
-            self.app.copy_to_clipboard(sendable(event.answer.text))
-            self.notify("Copied the answer.", markup=False)
+            cast("Copies", self.app).copy(event.answer.text, "answer")
         else:
             self.notify("Esc leaves the comparison: its answers are in the chat.", markup=False)
 

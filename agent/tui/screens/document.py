@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -13,14 +13,16 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
+from agent.approvals import TOOL
 from agent.errors import AgentError
 from agent.tui.widgets.document import DocumentView
-from agent.tui.widgets.safe_text import one_line, sendable
+from agent.tui.widgets.safe_text import one_line
 from knowledge.errors import KnowledgeError
 from knowledge.types import Span
 
 if TYPE_CHECKING:
     from agent.events import Citation
+    from agent.tui.clipboard import Copies
     from knowledge.types import Document
 
 Load = Callable[["Citation"], Awaitable["Document"]]
@@ -107,8 +109,7 @@ class DocumentScreen(Screen[None]):
             try:
                 self._document = await self._load(citation)
             except (AgentError, KnowledgeError) as error:
-                said = " ".join(filter(None, (str(error), error.hint)))
-                self.notify(one_line(said), severity="error", markup=False)
+                self._complain(error)
                 return
         self._citation = citation
         self._show()
@@ -121,9 +122,8 @@ class DocumentScreen(Screen[None]):
         self.dismiss(None)
 
     def action_copy(self) -> None:
-        """Put the quote on the clipboard (OSC 52)."""
-        self.app.copy_to_clipboard(sendable(self._citation.quote))
-        self.notify(f"Copied quote [{self._citation.n}].", markup=False)
+        """Put the quote on the clipboard."""
+        cast("Copies", self.app).copy(self._citation.quote, f"quote [{self._citation.n}]")
 
     def action_open(self) -> None:
         """Open the source itself."""
@@ -132,7 +132,12 @@ class DocumentScreen(Screen[None]):
         try:
             self._open_file(self._citation)
         except (AgentError, OSError) as error:
-            self.notify(one_line(str(error)), severity="error", markup=False)
+            self._complain(error)
+
+    def _complain(self, error: AgentError | KnowledgeError | OSError) -> None:
+        """Say what went wrong, and what to do."""
+        said = " ".join(filter(None, (str(error), getattr(error, "hint", ""))))
+        self.notify(one_line(said), severity="error", markup=False)
 
     # showing
 
@@ -157,7 +162,11 @@ class DocumentScreen(Screen[None]):
     def _doubts(self) -> list[str]:
         """What the reader should know before trusting the quote."""
         found = []
-        if not self._citation.verified:
+        if self._citation.source.startswith(TOOL):
+            found.append("This came from a tool, and its text is not kept: here is the quote only.")
+            if not self._citation.verified:
+                found.append("The tool did not say it letter for letter.")
+        elif not self._citation.verified:
             found.append("The quote does not stand here letter for letter.")
         if self._citation.stale:
             found.append("The file has changed since this text was read: sync to read it again.")

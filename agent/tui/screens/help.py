@@ -23,6 +23,7 @@ KEYS = (
     ("Ctrl+B", "the sources beside the answers, or not"),
     ("Ctrl+L", "the library"),
     ("Ctrl+O", "all sessions"),
+    ("Mouse", "selects words, Ctrl+C copies them; a click on [1] opens the source"),
     ("F1", "this help"),
     ("Ctrl+Q", "leave"),
 )

@@ -16,8 +16,8 @@ from agent.tui.widgets.safe_text import one_line
 if TYPE_CHECKING:
     from agent.config import Setting, Value
 
-_FIRST = ("model", "mode", "persona", "library", "max_cost", "max_tokens", "max_steps",
-          "max_seconds")  # fmt: skip
+_FIRST = ("model", "mode", "persona", "theme", "plain", "library", "max_cost", "max_tokens",
+          "max_steps", "max_seconds")  # fmt: skip
 """What is changed most, above all else."""
 _FROM = {"file": "from the file", "env": "from the environment", "flag": "until you leave"}
 
@@ -33,7 +33,10 @@ class SettingsScreen(ListScreen[None]):
     ASK = "A new value, then Enter"
 
     def __init__(
-        self, read: Callable[[], Sequence[Setting]], write: Callable[[str, str], object]
+        self,
+        read: Callable[[], Sequence[Setting]],
+        write: Callable[[str, str], object],
+        known: Callable[[str], Sequence[str]] = lambda name: (),
     ) -> None:
         """Show settings.
 
@@ -41,10 +44,12 @@ class SettingsScreen(ListScreen[None]):
             read: All of them, as they are now.
             write: Keeps a value as it is typed, or for empty text the default. May raise
                 `AgentError`.
+            known: The values that one may have, where they can be listed.
         """
         super().__init__()
         self._read = read
         self._write = write
+        self._known = known
         self._settings: dict[str, Setting] = {}
 
     def on_mount(self) -> None:
@@ -86,8 +91,12 @@ class SettingsScreen(ListScreen[None]):
         setting = self._settings[self.chosen]
         self.ask(_shown(setting.value))
         note = f"{setting.name} is {setting.expected}. Esc keeps it as it is."
-        if setting.origin in ("env", "flag"):
-            note += f" It now comes {_FROM[setting.origin]}, which goes before the file."
+        if known := self._known(setting.name):
+            note = f"One of: {', '.join(map(one_line, known))}. Esc keeps it as it is."
+        if setting.origin == "env":
+            note += " It now comes from the environment, which goes before the file."
+        if setting.origin == "flag":
+            note += " What it is now was chosen for this chat alone."
         self.note(note)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

@@ -136,6 +136,11 @@ class Answer:
         self._citations.append(citation)
         self._citations.sort(key=lambda known: known.n)
 
+    def note(self, text: str) -> None:
+        """Something that should be known beside the answer."""
+        self._notes.append(text)
+        self.touch()
+
     def end(self, text: str, summary: str, *, notes: Iterable[str] = ()) -> None:
         """The answer is whole: its markers can be clicked.
 
@@ -146,7 +151,8 @@ class Answer:
         """
         if text != self.text:
             self._replace(text)
-        self._summary, self._notes = summary, [note for note in notes if note]
+        self._summary = summary
+        self._notes += [note for note in notes if note]
         self._finish()
 
     def fail(self, message: str, hint: str) -> None:
@@ -187,12 +193,16 @@ class Answer:
         if self._laid is not None and self._laid[0] == look:
             return self._laid[1]
         self._need()
+        first = "You asked: " if look.words else "❯ "
         found = wrapped(
-            self.question.strip(), look.question, look.width, first="❯ ", limit=_QUESTION
-        )
+            self.question.strip(), look.question, look.width, first=first, rest="  ",
+            limit=_QUESTION,
+        )  # fmt: skip
         found += self._steps.rows(look, running=not self._done)
         found.append(_BLANK)
         text = self._text_rows.rows(self._numbers, look, live=not self._done)
+        if text and look.words:
+            found.append(row(("Answer:", look.step), width=look.width))
         found += text
         if text:
             found.append(_BLANK)
@@ -215,22 +225,23 @@ class Answer:
         if self._plain_rows is None:
             self._plain_rows = Blocks(self.key)
             self._plain_rows.feed(self._plain)
-        label = row(("── plain, before the persona ──", look.end), width=look.width)
+        name = "Plain, before the persona:" if look.words else "── plain, before the persona ──"
+        label = row((name, look.end), width=look.width)
         return [label, *self._plain_rows.rows(self._numbers, look, live=False), _BLANK]
 
     def _end(self, look: Look) -> list[Strip]:
         found: list[Strip] = []
         if self._error is not None:
             message, hint = self._error
-            found += wrapped(
-                message, look.failed, look.width, first="✗ Failed: ", rest="  ", limit=_NOTES
-            )
+            first, then = ("Failed: ", "Try: ") if look.words else ("✗ Failed: ", "  → ")
+            found += wrapped(message, look.failed, look.width, first=first, rest="  ", limit=_NOTES)
             if hint:
-                found += wrapped(hint, _AS_IT_IS, look.width, first="  → ", limit=_NOTES)
+                found += wrapped(hint, _AS_IT_IS, look.width, first=then, limit=_NOTES)
         for note in self._notes:
             found += wrapped(note, look.end, look.width, limit=_NOTES)
         if self._summary:
-            found += wrapped(self._summary, look.end, look.width, limit=_NOTES)
+            summary = self._summary.replace(" · ", ", ") if look.words else self._summary
+            found += wrapped(summary, look.end, look.width, limit=_NOTES)
         if self._plain:
             verb = "hide" if self._showing_plain else "show"
             style = look.end + click(f"toggle_plain({self.key})") + Style(underline=True)

@@ -65,6 +65,20 @@ class Citations(OptionList):
         """Begin with none."""
         super().__init__(id=id, markup=False)
         self._citations: tuple[Citation, ...] = ()
+        self._in_words = False
+
+    @property
+    def in_words(self) -> bool:
+        """Whether words stand where signs are drawn."""
+        return self._in_words
+
+    @in_words.setter
+    def in_words(self, in_words: bool) -> None:
+        if in_words != self._in_words:
+            self._in_words = in_words
+            at = self.highlighted
+            self._fill()
+            self.highlighted = at
 
     @property
     def citations(self) -> tuple[Citation, ...]:
@@ -76,10 +90,13 @@ class Citations(OptionList):
         if tuple(citations) == self._citations:
             return
         self._citations = tuple(citations)
-        self.clear_options()
-        self.add_options(Option(_row(citation)) for citation in self._citations)
+        self._fill()
         self.border_title = f"Sources: {len(self._citations)}" if self._citations else "Sources"
         self.border_subtitle = _legend(self._citations)
+
+    def _fill(self) -> None:
+        self.clear_options()
+        self.add_options(Option(_row(each, self._in_words)) for each in self._citations)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter, or a click."""
@@ -92,21 +109,21 @@ class Citations(OptionList):
             self.post_message(self.FileWanted(self._citations[self.highlighted]))
 
 
-def _row(citation: Citation) -> Content:
+def _row(citation: Citation, in_words: bool) -> Content:
     """A citation on its rows: number, marks and title; place; the quote's beginning."""
-    sign, _ = VERIFIED if citation.verified else UNVERIFIED
+    sign = (VERIFIED if citation.verified else UNVERIFIED)[in_words]
     colour = "$text-success" if citation.verified else "$text-warning"
     name = one_line(citation.title, 200) or one_line(short_path(citation.source), 200)
     parts = [
         Content.styled(f"[{citation.n}] ", "bold"),
         Content.styled(f"{sign} ", colour),
-        Content.styled(f"{STALE[0]} ", "$text-warning") if citation.stale else Content(""),
+        Content.styled(f"{STALE[in_words]} ", "$text-warning") if citation.stale else Content(""),
         Content.styled(name, "bold"),
     ]
     if place := one_line(citation.place, 200):
-        parts.append(Content.styled(f"\n{place}", "$foreground 60%"))
+        parts.append(Content.styled(f"\n{place}", "$foreground 80%"))
     if quote := one_line(citation.quote, _QUOTE):
-        parts.append(Content.styled(f"\n“{quote}”", "italic $foreground 60%"))
+        parts.append(Content.styled(f"\n“{quote}”", "italic $foreground 80%"))
     return Content("").join(parts)
 
 
@@ -117,4 +134,4 @@ def _legend(citations: Sequence[Citation]) -> str:
     signs = [VERIFIED] if any(c.verified for c in citations) else []
     signs += [UNVERIFIED] if any(not c.verified for c in citations) else []
     signs += [STALE] if any(c.stale for c in citations) else []
-    return "  ".join(f"{sign} {words}" for sign, words in signs)
+    return " ".join(f"{sign} {words}" for sign, words in signs)

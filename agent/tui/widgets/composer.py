@@ -20,7 +20,7 @@ from textual.widgets import Static, TextArea
 from agent.errors import AgentError
 from agent.tui.commands import Commands, is_command
 from agent.tui.editor import edit
-from agent.tui.question import Question, Sources, assemble, told
+from agent.tui.question import Question, Sources, assemble, named, told, told_of_words, words_of
 from agent.tui.references import references
 from agent.tui.widgets.field import Field
 from agent.tui.widgets.history import History, HistoryFile
@@ -121,6 +121,7 @@ class Composer(Vertical):
         """
         if self.text.strip():
             self._remember(self.text)
+        self._list.came(text)
         self._carried = Question(text, context, tuple(sources))
         self._field.fill(text)
         self._tell()
@@ -179,16 +180,19 @@ class Composer(Vertical):
     # what was typed before
 
     def _older(self) -> None:
+        self._list.typed()
         if (text := self._history.older(self.text)) is not None:
             self._list.recall(text)
             # In its first row, so that Up goes on to the one before.
             self._field.move_cursor((0, len(text.partition("\n")[0])))
 
     def _newer(self) -> None:
+        self._list.typed()
         if (text := self._history.newer()) is not None:
             self._list.recall(text)
 
     def _remember(self, text: str) -> None:
+        self._list.typed()
         try:
             self._history.add(text)
         except OSError as error:
@@ -200,8 +204,7 @@ class Composer(Vertical):
         """What stands for a pasted text: a path brings up a choice, a large one is folded."""
         if (path := self._list.pasted(text)) is not None:
             return path
-        # A text from elsewhere must not decide which of the user's files are handed to a model.
-        self._list.foreign.update(each.name for each in references(text))
+        self._list.foreign |= named(text)
         return self._pastes.fold(text)
 
     def _drop_chip(self) -> bool:
@@ -247,7 +250,7 @@ class Composer(Vertical):
 
     @work(group="gather")
     async def _gather(self, text: str, carried: Question, picked: dict[str, str]) -> None:
-        words = self._list.foreign & {each.name for each in references(text)}
+        words = words_of(text, self._list.foreign)
         self._tell()
         try:
             async with self._gathering:  # one after another, as they were sent
@@ -264,11 +267,8 @@ class Composer(Vertical):
         finally:
             self._reading -= 1
             self._tell()
-        if words:
-            self._warn(
-                f"@{min(words)} came with a pasted text and stays a word. "
-                "To hand it in, choose it from the list."
-            )
+        if said := told_of_words(words, carried):
+            self._warn(said)
         self.post_message(self.Sent(question.text, question.context, question.sources))
 
     def _tell(self) -> None:

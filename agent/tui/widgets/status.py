@@ -32,6 +32,7 @@ class StatusLine(Static):
         self._standing = Standing()
         self._text = ""
         self._began = 0.0
+        self._in_words = False
         self._ticking: Timer | None = None
 
     def show(self, standing: Standing) -> None:
@@ -48,6 +49,11 @@ class StatusLine(Static):
             self._ticking = None
         self._draw()
 
+    def linear(self, in_words: bool) -> None:
+        """Show words in place of signs, or do not."""
+        self._in_words = in_words
+        self._draw()
+
     def on_resize(self) -> None:
         """Say more, or less."""
         self._draw()
@@ -56,34 +62,36 @@ class StatusLine(Static):
         seconds = self._standing.seconds
         if self._standing.running:
             seconds = time.monotonic() - self._began
-        text = status_text(self._standing, self.size.width - 2, seconds)
+        text = status_text(self._standing, self.size.width - 2, seconds, words=self._in_words)
         if text != self._text:
             self._text = text
             self.update(Text(text, no_wrap=True), layout=False)
 
 
-def status_text(standing: Standing, width: int, seconds: float) -> str:
+def status_text(standing: Standing, width: int, seconds: float, *, words: bool = False) -> str:
     """How things stand, in so many columns at most.
 
     Args:
         standing: What there is to tell.
         width: Columns.
         seconds: That the ask has taken so far, or took.
+        words: Whether words stand where signs would.
     """
-    parts = _parts(standing, seconds)
-    while True:
-        line = _GAP.join(text for _, text in parts)
+    parts = _parts(standing, seconds, "auto chose" if words else "auto →")
+    while parts:
+        line = (", " if words else _GAP).join(text for _, text in parts)
         if cell_len(line) <= width:
             return line
         if len(parts) == 1:
             return chop_cells(line, max(2, width))[0]
         parts.remove(max(parts, key=lambda part: part[0]))
+    return ""
 
 
-def _parts(now: Standing, seconds: float) -> list[tuple[int, str]]:
+def _parts(now: Standing, seconds: float, routed: str) -> list[tuple[int, str]]:
     """What there is to tell, in the order in which it is read, each with how soon it goes."""
     tokens = now.input_tokens + now.output_tokens
-    mode = f"auto → {now.mode}" if now.route else f"mode {now.mode}" if now.mode else ""
+    mode = f"{routed} {now.mode}" if now.route else f"mode {now.mode}" if now.mode else ""
     share = now.cached_tokens / now.input_tokens if now.input_tokens else 0.0
     cost = money(now.cost) if tokens or now.cost else ""
     found = [

@@ -125,7 +125,7 @@ class Steps:
     def _closed(self, look: Look, running: bool) -> Strip:
         last = self.all[-1]
         if running:
-            return self._head(look, "⋯", _line(last))
+            return self._head(look, "⋯", _line(last, look.words))
         return self._head(look, "▸", self._count())
 
     def _count(self) -> str:
@@ -138,21 +138,24 @@ class Steps:
 
     def _head(self, look: Look, sign: str, text: str) -> Strip:
         style = look.step + click(f"toggle_steps({self._owner})")
-        return row((f"{sign} {text}", style), width=look.width)
+        return row((text if look.words else f"{sign} {text}", style), width=look.width)
 
     def _card(self, step: Step, index: int, look: Look) -> list[Strip]:
         sign = {"running": "⋯", "done": "✓", "failed": "✗"}[step.state]
         style = look.failed if step.state == "failed" else look.step
         fold = ("▾" if step.opened else "▸") if step.opens else " "
+        card = f"{fold} {sign} {_line(step)}"
+        if look.words:
+            card = f"{'running: ' if step.state == 'running' else ''}{_line(step, words=True)}"
         style += click(f"toggle_step({self._owner}, {index})")
-        found = [row(("  ", look.step), (f"{fold} {sign} {_line(step)}", style), width=look.width)]
+        found = [row(("  ", look.step), (card, style), width=look.width)]
         if step.opened:
+            bar = "      " if look.words else "      │ "
             for name, text in (("arguments", step.asked), ("result", step.said)):
                 if text:
                     label = "" if step.kind == "thought" else f"{name}: "
                     found += wrapped(
-                        label + text, look.step, look.width, first="      │ ", rest="      │ ",
-                        limit=_DETAIL,
+                        label + text, look.step, look.width, first=bar, rest=bar, limit=_DETAIL,
                     )  # fmt: skip
         return found
 
@@ -160,7 +163,7 @@ class Steps:
         self.all = [*self.all, step][-_KEPT:]
 
 
-def _line(step: Step) -> str:
+def _line(step: Step, words: bool = False) -> str:
     """A step on its one line: a call with its arguments, and how it ended in words."""
     if step.kind == "thought":
         return f"Thinking: {one_line(step.said, 200)}"
@@ -170,4 +173,5 @@ def _line(step: Step) -> str:
     if step.state == "running":
         return called
     said = one_line(step.said, 160) or "nothing"
-    return f"{'failed: ' if step.state == 'failed' else ''}{called} → {said}"
+    failed = "failed: " if step.state == "failed" else ""
+    return f"{failed}{called}{', result: ' if words else ' → '}{said}"

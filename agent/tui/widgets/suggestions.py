@@ -14,8 +14,8 @@ from textual.message import Message
 from textual.widgets import OptionList
 
 from agent.tui.commands import Commands, Completion, is_command
-from agent.tui.question import Sources, offered, source_of
-from agent.tui.references import Reference, begun, pasted_path, written
+from agent.tui.question import Sources, named, offered, source_of
+from agent.tui.references import Reference, begun, pasted_path, spellings, written
 from agent.tui.widgets.completion import CompletionList
 from agent.tui.widgets.field import Field
 from agent.tui.widgets.history import History
@@ -61,7 +61,9 @@ class Suggestions(CompletionList):
         self.picked: dict[str, str] = {}
         """Sources that were chosen for the text, by the names that stand in it."""
         self.foreign: set[str] = set()
-        """Names that came with a pasted text, and were not chosen from the list since."""
+        """Names that came with a text that was not typed, and were not chosen from the list since;
+        see `words_of`."""
+        self._typed: set[str] = set()
         self._field = field
         self._history = history
         self._commands = commands
@@ -105,6 +107,14 @@ class Suggestions(CompletionList):
             self._close()
             self._dismissed = None
 
+    def typed(self) -> None:
+        """Take what stands in the field for typed in this run, but for what is foreign."""
+        self._typed |= named(self._field.text) - self.foreign
+
+    def came(self, text: str) -> None:
+        """Take for foreign what a text that was kept names and this run has not typed."""
+        self.foreign |= named(text) - self._typed
+
     def takes(self, key: str) -> bool:
         """Carry out a key that is the list's while it is open; false where it is not."""
         self.suggest()  # keys may come faster than the field tells of its changes
@@ -130,11 +140,13 @@ class Suggestions(CompletionList):
     def search(self) -> None:
         """Offer earlier texts that hold the words that are typed; Esc gives the text back."""
         self._close()
+        self.typed()
         self._draft, self._kind, self._seen = self._field.text, "search", None
         self.suggest()
 
     def recall(self, text: str) -> None:
         """Put an earlier text into the field; nothing is offered until it is changed."""
+        self.came(text)
         self._recalled = text
         self._field.fill(text)
 
@@ -167,7 +179,7 @@ class Suggestions(CompletionList):
             if chosen is _ADD:
                 self.post_message(self.AddWanted(path.name))
         elif kind == "reference":
-            self.foreign.discard(chosen.text)
+            self.foreign = {each for each in self.foreign if chosen.text not in spellings(each)}
             if chosen.text in self._known:
                 self.picked[chosen.text] = self._known[chosen.text]
             whole = written(chosen.text)

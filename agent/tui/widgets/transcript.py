@@ -43,18 +43,18 @@ class Transcript(Window, can_focus=True):
         Binding("b,pageup", "half(-2)", "A page up", show=False),
         Binding("g,home", "top", "To the beginning", show=False),
         Binding("G,end", "bottom", "To the end", show=False),
-        Binding("left_square_bracket", "answer(-1)", "Previous", key_display="["),
-        Binding("right_square_bracket", "answer(1)", "Next", key_display="]"),
+        Binding("left_square_bracket", "answer(-1)", "Previous", show=False),
+        Binding("right_square_bracket", "answer(1)", "Answers", key_display="[ ]"),
         Binding("enter,o", "want('open')", "Sources"),
         Binding("y", "want('copy')", "Copy"),
-        Binding("c", "want('code')", "Copy code"),
+        Binding("c", "want('code')", "Copy code", show=False),
         Binding("q", "want('quote')", "Quote it", show=False),
         Binding("e", "want('edit')", "Edit"),
         Binding("r", "want('retry')", "Retry"),
         Binding("f", "want('fork')", "Fork from here", show=False),
         Binding("w", "want('rewind')", "Rewind to here", show=False),
         Binding("t", "steps", "Steps"),
-        Binding("p", "plain", "Plain answer", show=False),
+        Binding("p", "plain", "Plain answer"),
     ]
 
     class Selected(Message):
@@ -138,6 +138,7 @@ class Transcript(Window, can_focus=True):
         self._changed(place)
         if answer.done and answer is self._selected:
             self.post_message(self.Selected(answer))
+            self._tell_keys()
 
     # the cursor
 
@@ -167,6 +168,7 @@ class Transcript(Window, can_focus=True):
         if answer is not self._selected:
             self._selected = answer
             self.post_message(self.Selected(answer))
+            self._tell_keys()
             self.refresh()
 
     def on_click(self, event: Click) -> None:
@@ -206,6 +208,16 @@ class Transcript(Window, can_focus=True):
             place = known.index(self._selected) + step
             if 0 <= place < len(known):
                 self.select(known[place])
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The plain answer is offered where there is one."""
+        if action == "plain":
+            return self._selected is not None and bool(self._selected.plain)
+        return True
+
+    def _tell_keys(self) -> None:
+        if self.is_attached:
+            self.refresh_bindings()
 
     def action_want(self, what: What) -> None:
         """Something is to be done with the answer under the cursor."""

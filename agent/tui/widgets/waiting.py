@@ -25,12 +25,18 @@ class Waiting(Static):
     def __init__(self) -> None:
         """Begin with none."""
         super().__init__("", markup=False)
-        self.count = 0
-        """Questions that wait."""
+        self._shown: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many questions wait."""
+        return len(self._shown)
 
     def tell(self, questions: Sequence[str]) -> None:
-        """Show these."""
-        self.count = len(questions)
+        """Show these; costs nothing where they are shown already."""
+        if tuple(questions) == self._shown:
+            return
+        self._shown = tuple(questions)
         rows = [f"next: {one_line(question, 300)}" for question in questions[:_SHOWN]]
         more = f"and {self.count - _SHOWN} more · " if self.count > _SHOWN else ""
         rows.append(f"{more}Up in the empty field takes the last one back")

@@ -72,10 +72,21 @@ class Window(ScrollView):
         super().__init__(id=id)
         self._column = Column()
         self._following = True
+        self._in_words = False
         self._drawing: Timer | None = None
         self._took = 0.0
         """Seconds of the last redraw."""
         self._settling = False
+
+    @property
+    def in_words(self) -> bool:
+        """Whether words stand where signs are drawn."""
+        return self._in_words
+
+    @in_words.setter
+    def in_words(self, in_words: bool) -> None:
+        self._in_words = in_words
+        self.notify_style_update()
 
     @property
     def following(self) -> bool:
@@ -136,7 +147,7 @@ class Window(ScrollView):
             return
         names = ("question", "step", "failed", "end")
         styles = {name: self._ink(name) for name in names}
-        look = Look(width, self.app.current_theme.dark, **styles)
+        look = Look(width, self.app.current_theme.dark, self._in_words, **styles)
         self.redraw(wrapped_anew=self._column.wear(look))
 
     def _ink(self, name: str) -> Style:
@@ -220,7 +231,8 @@ class Window(ScrollView):
             look = self.screen.get_component_rich_style("screen--selection")
             strip = highlit(strip, *chosen, look)
         strip = strip.apply_style(style).apply_offsets(0, at)
-        bar = "▌ " if index == self._chosen() and below > 0 else "  "
+        here = index == self._chosen() and below > 0
+        bar = "▌ " if here and not self._in_words else "  "
         look = style + self._ink("bar")
         strip = Strip.join([Strip([Segment(bar, look)], _GUTTER), strip])
         strip = strip.adjust_cell_length(width, style)
@@ -231,7 +243,8 @@ class Window(ScrollView):
         if self._following or self.at_end:
             return strip
         look = self.get_component_rich_style("window--more")
-        label = Strip([Segment(" ↓ more below · G ", look)])
+        words = " more below, G " if self._in_words else " ↓ more below · G "
+        label = Strip([Segment(words, look)])
         if width < label.cell_length:
             return strip
         return Strip.join([strip.crop(0, width - label.cell_length), label])

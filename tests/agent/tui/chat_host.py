@@ -53,6 +53,7 @@ class FakeHost(Host):
                 transcripts=store,
                 resume=store.find(resume) if resume else store.last() if last else None,
                 mode=next(iter(self._given)),
+                persona=self._parts.persona,
             )
 
 
@@ -117,7 +118,8 @@ def texts(app: Chat) -> str:
 def said(app: Chat, words: str) -> Callable[[], bool]:
     """Whether words stand in the transcript, wrapped or not."""
     return lambda: (
-        words.split() == [] or " ".join(words.split()) in " ".join(rows(app.transcript).split())
+        words.split() == []
+        or " ".join(words.split()) in " ".join(rows(app.transcript).replace("▌", " ").split())
     )
 
 

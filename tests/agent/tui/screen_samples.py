@@ -24,6 +24,11 @@ class Host(App[object]):
         super().__init__()
         self.shown = screen
         self.results: list[object] = []
+        self.copied: list[tuple[str, str]] = []
+        """What was copied, and what it was called."""
+
+    def copy(self, text: str, what: str) -> None:
+        self.copied.append((text, what))
 
     def on_mount(self) -> None:
         self.push_screen(self.shown, self.results.append)

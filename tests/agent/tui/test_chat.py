@@ -1,4 +1,4 @@
-"""The chat as its user meets it: asking, stopping, queueing, reading sources, being asked."""
+"""The chat as its user meets it: asking, stopping, queueing, reading sources, commands."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ import pytest
 from textual.geometry import Offset
 from textual.widgets import OptionList
 
-from agent.approvals import Decision, Request
 from agent.errors import UsageError
 from agent.events import Done, Event, Failed, Status, Token, ToolCall, ToolResult
 from agent.modes.naive import Naive
 from agent.session import Session
-from agent.tui import approval
 from agent.tui.app import Chat
-from agent.tui.approval import Approval
 from agent.tui.screens.compare import CompareScreen
 from agent.tui.screens.document import DocumentScreen
 from agent.tui.screens.help import HelpScreen
@@ -303,22 +300,19 @@ async def test_what_a_session_has_used_is_summed_up() -> None:
         await until(pilot, said(app, "This session: 1 question · 1 model call"))
 
 
-# being asked
+async def test_tokens_that_change_nothing_of_how_it_stands_cost_the_app_nothing() -> None:
+    tokens = [Token("word ") for _ in range(200)]
+    app = chat(played(*tokens, Done("word " * 200, "ungrounded", "played", "m")))
+    stood = 0
+    stand = app.stand
 
+    def counted() -> None:
+        nonlocal stood
+        stood += 1
+        stand()
 
-async def test_a_tool_asks_and_leaving_the_question_means_no() -> None:
-    app = chat()
-    decisions: list[Decision] = []
-    request = Request("tool", "Call send?", '{"to": "x"}', "It sends out.", "mail", "send")
+    app.asking._changed = counted
     async with app.run_test() as pilot:
-        await opened(app, pilot)
-
-        async def asked() -> None:
-            decisions.append(await approval.ask(app, request))
-
-        for keys in (["escape"], ["enter"], ["up", "enter"]):
-            worker = app.run_worker(asked())
-            await until(pilot, lambda: isinstance(app.screen, Approval))
-            await pilot.press(*keys)
-            await worker.wait()
-    assert [decision.answer for decision in decisions] == ["deny", "deny", "always"]
+        await ask(app, pilot, "q")
+        assert len(answers(app)[0].split()) == 200
+        assert stood < 10

@@ -7,12 +7,15 @@ from dataclasses import replace
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from agent.events import Done, Event, Status, Token, ToolCall, ToolResult, Usage
 from agent.paths import Paths
 from agent.transcripts import Transcripts
+from agent.tui import approval
 from agent.tui.app import Chat
 from agent.tui.screens.compare import CompareScreen
+from agent.tui.screens.form import FormScreen
 from agent.tui.screens.settings import SettingsScreen
 from agent.tui.screens.welcome import WelcomeScreen
 from agent.tui.widgets.citations import Citations
@@ -20,6 +23,7 @@ from agent.tui.widgets.field import Field
 from agent.tui.widgets.transcript import Transcript
 from tests.agent.tui.chat_host import FakeHost, opened, send, until
 from tests.agent.tui.screen_samples import Host, answers
+from tests.agent.tui.test_approval import form
 
 Snap = Callable[..., bool]
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -140,3 +144,17 @@ def test_modes_side_by_side(snap_compare: Snap) -> None:
         await pilot.pause(0.3)
 
     assert snap_compare(Host(screen), terminal_size=(120, 30), run_before=run)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_a_form(snap_compare: Snap, size: tuple[int, int]) -> None:
+    app = chat("textual-dark")
+
+    async def run(pilot: Pilot[None]) -> None:
+        await still(app, pilot)
+        app.run_worker(approval.ask(app, form()))
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
+        app.screen.query_one(Input).cursor_blink = False
+        await pilot.pause(0.2)
+
+    assert snap_compare(app, terminal_size=size, run_before=run)

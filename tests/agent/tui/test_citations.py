@@ -19,7 +19,7 @@ async def test_a_citation_shows_its_number_marks_title_place_and_quote() -> None
         assert "[1] ✓ Pump manual\nMaintenance, p. 2\n“Replace the impeller" in shown
         assert "[2] ? ~ Pump manual" in shown
         assert app.sources.border_title == "Sources: 2"
-        assert app.sources.border_subtitle == "✓ verified  ? unverified  ~ changed"
+        assert app.sources.border_subtitle == "✓ verified ? unverified ~ changed"
 
 
 async def test_the_legend_tells_only_the_signs_that_are_shown() -> None:

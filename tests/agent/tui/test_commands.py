@@ -96,3 +96,11 @@ def test_a_question_that_begins_with_a_path_is_no_command() -> None:
     assert not is_command("/etc/hosts: what is it?")
     assert not is_command("a /mode")
     assert split(" /add  a b ") == ("add", "a b")
+
+
+@pytest.mark.parametrize("gap", ["\n", "\t", " \n ", "\u2003"])
+def test_any_white_space_ends_a_commands_name(gap: str) -> None:
+    assert is_command(f"/add{gap}/tmp/x")
+    assert split(f"/add{gap}/tmp/x y\n") == ("add", "/tmp/x y")
+    assert split("/ x") == ("", "x")
+    assert split("/") == ("", "")

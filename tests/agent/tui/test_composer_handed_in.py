@@ -93,7 +93,7 @@ async def test_a_pasted_text_does_not_decide_which_files_are_handed_in(folder: P
         await paste(app, pilot, "please read @notes.md aloud")
         await keys(app, pilot, "<enter>")
         assert app.sent[0].context == ""
-        assert "@notes.md came with a pasted text and stays a word" in app.told
+        assert "@notes.md was not typed here and stays a word" in app.told
         await keys(app, pilot, "@no", "<tab>", "<enter>")
         assert app.sent[1].context == "[file notes.md]\nThe tide is high."
 

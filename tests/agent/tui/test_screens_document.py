@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.widgets import Static
 
+from agent.errors import UsageError
 from agent.events import Citation
 from agent.tui.screens.document import DocumentScreen
 from agent.tui.widgets.document import DocumentView, wrap
@@ -102,11 +103,22 @@ async def test_y_copies_the_quote_and_o_opens_the_file_and_esc_goes_back() -> No
     app = Host(screen)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("y", "o")
-        assert app.clipboard == citations[0].quote
+        assert app.copied == [(citations[0].quote, "quote [1]")]
         assert opened == [citations[0]]
         await pilot.press("escape")
         await pilot.pause()
         assert app.results == [None]
+
+
+async def test_a_file_that_cannot_be_opened_is_told_with_what_to_do() -> None:
+    def refuse(citation: Citation) -> None:
+        raise UsageError("It is gone.", hint="Type /sync.")
+
+    document, citations = answers()
+    app = Host(DocumentScreen(document, citations[0], open_file=refuse))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await pilot.press("o")
+        assert [n.message for n in app._notifications] == ["It is gone. Type /sync."]
 
 
 async def test_vim_like_keys_move_in_the_text() -> None:

@@ -31,14 +31,11 @@ class Terminal:
         size = ["-x", str(width), "-y", str(height)]
         self._run("-f", "/dev/null", "new-session", "-d", *size, "-c", str(place), "exec sleep 600")
         self._run("set-option", "-g", "remain-on-exit", "on")
-        # Else tmux may fall back to 80 columns while no client is attached.
-        self._run("set-option", "-g", "window-size", "manual")
-        self._run("resize-window", *size)
 
     def _run(self, *arguments: str) -> str:
         done = subprocess.run(
             ["tmux", "-L", self._name, *arguments], capture_output=True, text=True, check=True,
-            env={**os.environ, "TERM": "xterm-256color", "TMUX_TMPDIR": str(self._place)},
+            env={**_without_size(), "TERM": "xterm-256color", "TMUX_TMPDIR": str(self._place)},
         )  # fmt: skip
         return done.stdout
 
@@ -80,6 +77,11 @@ class Terminal:
 
     def close(self) -> None:
         self._run("kill-server")
+
+
+def _without_size() -> dict[str, str]:
+    """The environment as a terminal gives it: pictures of screens leave a size behind in it."""
+    return {name: v for name, v in os.environ.items() if name not in ("COLUMNS", "LINES")}
 
 
 def wait_for(condition: Callable[[], bool], what: Callable[[], str]) -> None:
