@@ -14,14 +14,12 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent.errors import AgentError
 from agent.events import Done, Event, Revision, Status, Usage
 from agent.persona.check import Gate
 from agent.persona.mask import Masked, mask
 from agent.persona.pieces import Piece, groups, pieces, replaced
 from agent.persona.voices import Asked
 from agent.plain_text import one_line
-from knowledge.errors import KnowledgeError
 
 if TYPE_CHECKING:
     from agent.budget import Budget
@@ -122,8 +120,9 @@ class Persona:
                 said = await self._voice.say(wanted, budget, used)
         except TimeoutError:
             return f"the voice took longer than {self._seconds:g} s"
-        except (AgentError, KnowledgeError) as error:
-            return str(error)
+        except Exception as error:
+            # Whatever it is: a broken voice costs the voice, never the answer.
+            return str(error) or type(error).__name__
         for piece in asked:
             words = said.get(work.number[piece], "")
             work.take(piece, words, self._fault(piece, work.masked[piece], words))

@@ -57,11 +57,13 @@ LIMITS = DENIALS | frozenset(_LIMITS.split())
 """Words that deny, hedge, compare, count or condition: moved or lost, they turn a statement."""
 _ROLES = """
 by from to before after since until till into onto against between during per versus via towards
-toward through across behind off
+toward through across behind off of in on at upon that which and or here there
 """
 ROLES = frozenset(_ROLES.split())
 """Words that say which part something has in what is told."""
 _TURNS = """
+refuse refused grant granted deny denied accept accepted reject rejected allow allowed
+forbade harm harmed help helped hurt heal healed damage damaged repair repaired protect protected
 increase decrease rise rose risen fall fell fallen grow grew grown shrink shrank gain lose lost win
 won defeat beat up down high low large small big little long short old young new early late open
 close opened closed begin began end start stop add remove allow forbid ban permit accept reject
@@ -80,9 +82,8 @@ having do does did doing done get gets got
 """
 FORMS = frozenset(_FORMS.split())
 """Words that stand for others, or say when something holds."""
-_SMALL = "the a an of in on at upon that which and there here thus so"
-SMALL = frozenset(_SMALL.split())
-"""Words without content of their own."""
+SMALL = frozenset(["the", "a", "an", "thus", "so"])
+"""Words that say nothing of their own; `of`, `that` or `and` may turn a sentence."""
 DROPPABLE = frozenset(["also", "moreover", "furthermore", "additionally"])
 """Words that link sentences and state nothing; a voice may leave them out, never put them in."""
 

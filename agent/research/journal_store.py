@@ -34,6 +34,14 @@ _SCHEMA = (
 )
 
 
+_DAMAGED = "Wait where another run is writing; move the file away if it is damaged."
+_HINTS = {
+    sqlite3.SQLITE_FULL: "Make room on the disk; what was done is kept: agent research --resume",
+    sqlite3.SQLITE_BUSY: "Another run is writing: wait for it, then: agent research --resume",
+}
+"""By SQLite's primary result code."""
+
+
 class JournalError(AgentError):
     """The journal cannot be opened, read or written."""
 
@@ -113,5 +121,7 @@ class Store:
         except sqlite3.Error as error:
             raise JournalError(
                 f"The journal of research cannot be used: {error} ({self._path}).",
-                hint="Wait where another run is writing; move the file away if it is damaged.",
+                hint=_HINTS.get(error.sqlite_errorcode & 0xFF, _DAMAGED)
+                if isinstance(getattr(error, "sqlite_errorcode", None), int)
+                else _DAMAGED,
             ) from error

@@ -47,6 +47,23 @@ def test_contractions_and_old_spellings_are_the_same_words(plain: str, voiced: s
     assert Gate(FACTS).fault(plain, voiced) == ""
 
 
+@pytest.mark.parametrize(
+    ("plain", "voiced"),
+    [
+        ("The dog that bit the boy died [1].", "The dog bit the boy that died [1]."),
+        ("The guard shot at the crowd [1].", "The guard shot the crowd [1]."),
+        ("Workers who left in the spring won [1].", "Workers who left the spring won [1]."),
+        ("The ships and the crews were lost [1].", "The ships of the crews were lost [1]."),
+        ("The tax on bread was cut in towns [1].", "The tax in bread was cut on towns [1]."),
+        ("The tax on bread was cut [1].", "The tax in bread was cut [1]."),
+        ("The court refused the appeal [1].", "The court granted the appeal [1]."),
+        ("The drug harmed patients [1].", "The drug helped patients [1]."),
+    ],
+)
+def test_words_that_say_who_did_what_to_whom_neither_come_nor_go(plain: str, voiced: str) -> None:
+    assert Gate(FACTS).fault(plain, voiced)
+
+
 MOVED = {
     "leaves out “[1]”": PLAIN.replace(" [1]", ""),
     "adds “[2]”": PLAIN.replace("[1]", "[1][2]"),

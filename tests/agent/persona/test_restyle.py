@@ -127,6 +127,16 @@ async def test_a_broken_voice_leaves_the_answer_plain_and_says_why() -> None:
     assert "It is down" in last.note
 
 
+async def test_a_voice_with_a_bug_in_it_costs_the_voice_and_not_the_answer() -> None:
+    def breaks(asked: Asked) -> str:
+        raise RuntimeError("no weights")
+
+    events, last = await restyle(Persona(CARD, Voice(breaks)))
+    assert not any(isinstance(event, Revision) for event in events)
+    assert last.text == TEXT
+    assert "no weights" in last.note
+
+
 async def test_a_slow_voice_leaves_the_answer_plain_when_its_time_is_up() -> None:
     persona, model = by_model(ScriptedReply("x", endless=True, delay=0.01), seconds=0.05)
     async with asyncio.timeout(20):
