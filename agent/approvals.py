@@ -13,14 +13,13 @@ import asyncio
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from agent.errors import ConfigError
+from agent.whole_file import write_own
 
 if TYPE_CHECKING:
     from agent.mcp_entry import Entry
@@ -325,22 +324,7 @@ def write_json(file: Path, data: dict[str, Any]) -> None:
     Raises:
         ConfigError: It cannot be written.
     """
-    temporary = None
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-        with open(handle, "w", encoding="utf-8") as stream:
-            json.dump(data, stream, ensure_ascii=False, indent=2)
-            stream.write("\n")
-        os.replace(temporary, file)
-    except OSError as error:
-        if temporary is not None:
-            with suppress(OSError):
-                os.unlink(temporary)
-        raise ConfigError(
-            f"{file} cannot be written: {error.strerror}.",
-            hint=f"Look at who may write there: ls -ld '{file.parent}'",
-        ) from error
+    write_own(file, json.dumps(data, ensure_ascii=False, indent=2) + "\n")
 
 
 def _digest(arguments: Mapping[str, Any]) -> str:

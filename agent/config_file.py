@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.config import how_to_read, parse
 from agent.errors import ConfigError
+from agent.whole_file import PRIVATE, write_whole
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -75,19 +73,11 @@ def _open(file: Path) -> TOMLDocument:
 def _write(file: Path, text: str) -> None:
     """Replace the file in one step. A symbolic link stays one: its target is replaced."""
     target = file.resolve()
-    temporary = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        with open(handle, "w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-        os.chmod(temporary, mode)
-        os.replace(temporary, target)
+        mode = target.stat().st_mode & 0o777 if target.exists() else PRIVATE
+        write_whole(target, text, mode=mode)
     except OSError as error:
-        if temporary is not None:
-            with suppress(OSError):
-                os.unlink(temporary)
         raise ConfigError(
             f"{file} cannot be written: {error.strerror}.",
             hint=f"Look at who may write there: ls -ld '{target.parent}'",

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from agent import libraries
+from agent import libraries, model_choice
 from agent.config import NO_PERSONA, Config, ModeName
 from agent.errors import ConfigError, TranscriptError
 from agent.paths import Paths
@@ -30,11 +30,6 @@ if TYPE_CHECKING:
 
 MODES: tuple[ModeName, ...] = get_args(ModeName)
 """What `--mode` offers: the modes that exist."""
-
-SCRIPTED = "scripted:"
-"""How a model begins whose answers stand in a file."""
-LOCAL = "local:"
-"""How a model begins whose weights run in this process."""
 
 
 class Parts:
@@ -132,73 +127,19 @@ class Parts:
     @cached_property
     def embedder(self) -> Embedder | None:
         """What makes vectors; None for a search by words only. Loads nothing yet."""
-        name = self.config.embedder
-        if name == "none":
-            return None
-        if name == "minilm":
-            from knowledge.minilm import MiniLM
-
-            return MiniLM(
-                self.paths.cache,
-                precision="int8" if self.config.precision == "auto" else self.config.precision,
-                threads=self.config.threads,
-                notify=self._notify,
-            )
-        from agent.models.embedding_gateway import GatewayEmbedder
-
-        return GatewayEmbedder(
-            name,
-            api_base=self.config.embedder_api_base or None,
-            api_key=self.embedder_api_key,
-            timeout=self.config.timeout,
-            retries=self.config.retries,
+        return model_choice.embedder(
+            self.config, self.paths, lambda: self.embedder_api_key, self._notify
         )
 
     @cached_property
     def reranker(self) -> Reranker | None:
         """Who orders the best passages anew; None for nobody. Loads nothing yet."""
-        if not self.config.reranker:
-            return None
-        from agent.models.reranking_gateway import GatewayReranker
-
-        return GatewayReranker(
-            self.config.reranker,
-            api_base=self.config.reranker_api_base or None,
-            timeout=self.config.timeout,
-            retries=self.config.retries,
-        )
+        return model_choice.reranker(self.config)
 
     @cached_property
     def model(self) -> ChatModel:
         """Who answers. Loads nothing yet, but a script, which is read whole."""
-        name = self.config.model
-        if name == "embedded":
-            from agent.models.embedded import Embedded
-
-            return Embedded(self.embedder, self.paths.cache / "sentences")
-        if name.startswith(LOCAL):
-            from agent.models.local import Local
-            from agent.models.prefix_store import FOLDER
-
-            return Local(
-                name.removeprefix(LOCAL),
-                prefixes=self.paths.cache / FOLDER,
-                temperature=self.config.temperature,
-            )
-        if name.startswith(SCRIPTED):
-            from agent.models.scripted import Scripted
-
-            return Scripted.from_file(Path(name.removeprefix(SCRIPTED)).expanduser())
-        from agent.models.gateway import Gateway
-
-        return Gateway(
-            name,
-            api_base=self.config.api_base or None,
-            api_key=self.api_key,
-            timeout=self.config.timeout,
-            retries=self.config.retries,
-            temperature=self.config.temperature,
-        )
+        return model_choice.model(self.config, self.paths, lambda: self.api_key, self.embedder)
 
     @cached_property
     def persona(self) -> Persona | None:

@@ -11,9 +11,7 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +25,7 @@ from agent.cli.json_insert import insert
 from agent.cli.terminal import Console, clean
 from agent.cli.text import short_path
 from agent.errors import AgentError, UsageError
+from agent.whole_file import write_whole
 
 NAME = "understudy"
 """Our entry. Not `agent`, which is anybody's name."""
@@ -174,14 +173,5 @@ def _write(file: Path, after: str) -> Path | None:
         moment = datetime.now().strftime("%Y%m%d-%H%M%S")
         kept = target.with_name(f"{target.name}.{moment}.backup")
         shutil.copy2(target, kept)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with open(handle, "w", encoding="utf-8", newline="") as stream:
-            stream.write(after)
-        os.chmod(temporary, target.stat().st_mode & 0o777 if kept else 0o644)
-        os.replace(temporary, target)
-    except OSError:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
+    write_whole(target, after, mode=target.stat().st_mode & 0o777 if kept else 0o644)
     return kept

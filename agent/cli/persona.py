@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +13,7 @@ from agent.cli import exits
 from agent.cli.group import Group, command
 from agent.cli.terminal import Console, one_line
 from agent.errors import ConfigError, UsageError
+from agent.whole_file import write_own
 
 if TYPE_CHECKING:
     from agent.card import Card
@@ -130,7 +129,7 @@ def new(
         raise UsageError(
             f"{file} is there already.", hint=f"Edit it, or show it: agent persona show {name}"
         )
-    _write(file, text)
+    write_own(file, text)
     load(file)
     click.echo(str(file))
     console.hint(f"agent persona use {name}")
@@ -176,29 +175,6 @@ def _list(console: Console, *, as_json: bool) -> int:
         mark = "*" if found.name == worn else " "
         click.echo(f"{mark} {found.name:<{width}}  {one_line(card.description)}".rstrip())
     return exits.OK
-
-
-def _write(file: Path, text: str) -> None:
-    """Make the file in one step.
-
-    Raises:
-        ConfigError: It cannot be written.
-    """
-    temporary = None
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-        with open(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        os.replace(temporary, file)
-    except OSError as error:
-        if temporary is not None:
-            with suppress(OSError):
-                os.unlink(temporary)
-        raise ConfigError(
-            f"{file} cannot be written: {error.strerror}.",
-            hint=f"Look at who may write there: ls -ld '{file.parent}'",
-        ) from error
 
 
 def _print_json(data: Any) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from agent.cli.terminal import Console
 from agent.errors import UsageError
-from agent.wiring import LOCAL, SCRIPTED, Parts
+from agent.model_choice import LOCAL, SCRIPTED
+from agent.wiring import Parts
 
 if TYPE_CHECKING:
     from agent.budget import Limits

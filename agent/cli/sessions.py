@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +13,7 @@ from agent.cli import exits
 from agent.cli.group import Group, command
 from agent.cli.terminal import Console, clean, one_line, paint
 from agent.cli.text import citation_lines, plural
+from agent.whole_file import write_whole
 
 if TYPE_CHECKING:
     from agent.summaries import Summary
@@ -181,14 +180,7 @@ def _write(file: Path, text: str) -> None:
     if file.exists() and not file.is_file():  # a device or a pipe, which nothing may replace
         file.write_text(text, encoding="utf-8", errors="surrogatepass")
         return
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with open(handle, "w", encoding="utf-8", errors="surrogatepass", newline="") as stream:
-            stream.write(text)
-        os.replace(temporary, file)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    write_whole(file, text, errors="surrogatepass")
 
 
 def _show_turn(turn: StoredTurn) -> None:

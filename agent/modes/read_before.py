@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from agent.models.base import Prepares
 from agent.models.metered import Metered
+from agent.whole_file import write_whole
 
 if TYPE_CHECKING:
     from agent.models.base import ChatModel
@@ -57,7 +56,8 @@ class ReadBefore:
         self._notes = dict(sorted(notes.items(), key=lambda item: item[1])[-_MOST:])
         if self._folder is not None:
             with suppress(OSError):
-                _write(self._folder / FILE, json.dumps(self._notes))
+                self._folder.mkdir(parents=True, exist_ok=True)
+                write_whole(self._folder / FILE, json.dumps(self._notes))
 
     def holds(self, turn: Turn, extent: Extent) -> bool:
         """Whether a turn's model is expected to hold what it has read of this."""
@@ -84,16 +84,3 @@ def prepares(model: ChatModel) -> bool:
 
 def _key(turn: Turn, extent: Extent) -> str:
     return hashlib.sha256(repr((turn.model.name, turn.filters, extent)).encode()).hexdigest()[:32]
-
-
-def _write(target: Path, text: str) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=target.name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(name, target)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise

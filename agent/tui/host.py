@@ -6,8 +6,6 @@ the app calls them in a thread where they may take long.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from agent import config_file, handbook
 from agent.config import Value, describe, parse
 from agent.errors import AgentError, UsageError
+from agent.whole_file import write_whole
 from agent.wiring import MODES, Parts
 
 if TYPE_CHECKING:
@@ -175,7 +174,7 @@ class Host:
         if file.exists():
             raise UsageError(f"There is a file {file} already.", hint="Name another one.")
         try:
-            _write(file, text)
+            write_whole(file, text, errors="replace")
         except OSError as error:
             raise UsageError(
                 f"{file} cannot be written: {error.strerror}.", hint="/export md PATH"
@@ -316,16 +315,3 @@ def _free(file: Path) -> Path:
         n += 1
         found = file.with_stem(f"{file.stem}-{n}")
     return found
-
-
-def _write(file: Path, text: str) -> None:
-    """Write a file all at once."""
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with open(handle, "w", encoding="utf-8", errors="replace", newline="") as stream:
-            stream.write(text)
-        os.replace(temporary, file)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise

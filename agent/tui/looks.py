@@ -6,11 +6,11 @@ These are no settings of the agent: no answer depends on them.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from agent.whole_file import write_whole
 
 FILE = "chat.json"
 """Within the folder of the program's state."""
@@ -42,12 +42,4 @@ def save(file: Path, looks: Looks) -> None:
         OSError: The file cannot be written.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with open(handle, "w", encoding="utf-8") as stream:
-            stream.write(json.dumps(asdict(looks)) + "\n")
-        os.replace(temporary, file)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
+    write_whole(file, json.dumps(asdict(looks)) + "\n")

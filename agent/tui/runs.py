@@ -7,16 +7,15 @@ engine is named. A run lives on the app's event loop, over the library that the 
 from __future__ import annotations
 
 import asyncio
-import os
-import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from agent.errors import UsageError
 from agent.events import Citation
 from agent.plain_text import plural
+from agent.whole_file import write_whole
 from knowledge.types import Document
 
 if TYPE_CHECKING:
@@ -124,7 +123,7 @@ class Run:
         if file.exists():
             raise UsageError(f"There is a file {file} already.", hint="Name another one.")
         try:
-            _write(file, text)
+            write_whole(file, text, errors="replace")
         except OSError as error:
             raise UsageError(f"{file} cannot be written: {error.strerror}.") from error
 
@@ -248,15 +247,3 @@ def _citation(note: Note, source: Source, document: Document) -> Citation:
         stale=any(flag.startswith("stale:") for flag in source.flags),
         document_id=document.id,
     )
-
-
-def _write(file: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with open(handle, "w", encoding="utf-8", errors="replace", newline="") as stream:
-            stream.write(text)
-        os.replace(temporary, file)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
+
+from agent.whole_file import write_whole
 
 _KEPT = 1000
 """Entries that are kept, the newest."""
@@ -53,16 +53,8 @@ class HistoryFile:
         before = (entry for entry in self.entries() if entry != text)
         kept = [*before, text][-self._kept :]
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        # Made by mkstemp, for its owner alone: questions are private.
-        handle, temporary = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.writelines(json.dumps(entry) + "\n" for entry in kept)
-            os.replace(temporary, self._path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary)
-            raise
+        # For its owner alone: questions are private.
+        write_whole(self._path, "".join(json.dumps(entry) + "\n" for entry in kept))
 
 
 class History:

@@ -51,7 +51,7 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(
     def fails(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("agent.tui.widgets.history.os.replace", fails)
+    monkeypatch.setattr("agent.whole_file.os.replace", fails)
     history = History(file)
     with pytest.raises(OSError, match="disk full"):
         history.add("lost to the file")
