@@ -69,6 +69,10 @@ class Config:
     """Processor threads for embedding; 0 takes what the machine has."""
     api_base: str = field(default="", metadata={"address": True})
     """Address of the model's server, where it is not the provider's own."""
+    replicas: str = field(default="", metadata={"addresses": True})
+    """Addresses, by comma, of other servers of the same model; a request goes to one that works."""
+    fallbacks: str = ""
+    """Models, by comma, that are asked in turn where the model does not answer."""
     api_key_env: str = ""
     """Name of the environment variable that holds the model's key, if not the provider's usual."""
     passages: int = field(default=8, metadata={"range": (1, 100)})
@@ -190,6 +194,11 @@ def parse(name: str, text: str, where: str) -> Value:
     return _checked(name, value, where)
 
 
+def parts(text: str) -> tuple[str, ...]:
+    """What a setting names by comma."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def _read(file: Path) -> dict[str, Any]:
     import tomllib
 
@@ -224,7 +233,10 @@ def _checked(name: str, value: Any, where: str) -> Value:
         variable_name = not name.endswith("api_key_env") or not value or _VARIABLE.fullmatch(value)
         if _SECRET_VALUE.search(value) or not variable_name:
             raise _secret(where, name)
-        if value and _FIELDS[name].metadata.get("address") and not _is_address(value):
+        addresses = parts(value) if _FIELDS[name].metadata.get("addresses") else ()
+        if value and _FIELDS[name].metadata.get("address"):
+            addresses = (value,)
+        if not all(_is_address(address) for address in addresses):
             raise ConfigError(
                 f"{where}: '{name}' must be {_expected(name)}.",
                 hint=_how_to_set(name, where),
@@ -293,6 +305,8 @@ def _expected(name: str) -> str:
         return "one of " + ", ".join(choices)
     if _FIELDS[name].metadata.get("address"):
         return "an address such as http://localhost:8080/v1"
+    if _FIELDS[name].metadata.get("addresses"):
+        return "addresses such as http://one:8000/v1,http://two:8000/v1"
     what = "a whole number" if int in kinds else "a number" if float in kinds else "text"
     words = what if low is None else f"{what} from {low} to {high}"
     return words + (" (or unset)" if NoneType in kinds else "")

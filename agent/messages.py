@@ -89,6 +89,8 @@ class ModelUsage:
     to that cache: negative where only that was done. None where the price is unknown."""
     finish: Literal["stop", "length", "tools"] = "stop"
     """`length`: the answer was cut at the token limit."""
+    model: str = ""
+    """Who has answered, where that is another than was asked."""
 
 
 @dataclass(frozen=True, slots=True)

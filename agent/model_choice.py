@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from agent.config import parts
 
 if TYPE_CHECKING:
     from agent.config import Config
@@ -70,18 +73,35 @@ def reranker(config: Config) -> Reranker | None:
 def model(
     config: Config, paths: Paths, api_key: Callable[[], str | None], embedder: Embedder | None
 ) -> ChatModel:
-    """Who answers. A script is read whole; nothing else is loaded.
+    """Who answers, and who stands in for it. A script is read whole; nothing else is loaded.
 
     Args:
-        config: Names it.
-        paths: Where it keeps what it can use again.
-        api_key: Gives its provider's, as for `embedder`.
+        config: Names them.
+        paths: Where they keep what they can use again.
+        api_key: Gives the first one's provider's, as for `embedder`; its stand-ins find theirs in
+            the environment.
         embedder: What the embedded model compares sentences with.
 
     Raises:
         ConfigError: A script cannot be read; the variable that is to hold the key is not set.
     """
-    name = config.model
+    first = _model(config, config.model, paths, api_key, embedder)
+    if not (names := parts(config.fallbacks)):
+        return first
+    from agent.models.fallback import Fallback
+
+    alone = replace(config, api_base="", replicas="")
+    others = [_model(alone, name, paths, lambda: None, embedder) for name in names]
+    return Fallback([first, *others])
+
+
+def _model(
+    config: Config,
+    name: str,
+    paths: Paths,
+    api_key: Callable[[], str | None],
+    embedder: Embedder | None,
+) -> ChatModel:
     if name == "embedded":
         from agent.models.embedded import Embedded
 
@@ -105,6 +125,7 @@ def model(
         name,
         api_base=config.api_base or None,
         api_key=api_key(),
+        replicas=parts(config.replicas),
         timeout=config.timeout,
         retries=config.retries,
         temperature=config.temperature,

@@ -15,6 +15,7 @@ import os
 import threading
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, ref
 
@@ -24,14 +25,13 @@ from agent.models.provider_errors import (
     Call,
     Trouble,
     cut_off,
-    not_understood,
-    nothing_said,
     shown,
     timed_out,
     understand,
 )
+from agent.models.replicas import Replica, Replicas
 from agent.models.retry import Retries
-from agent.models.wire import Assembly, keeping, to_wire, tools_to_wire
+from agent.models.wire import Assembly, check_end, keeping, to_wire, tools_to_wire
 
 if TYPE_CHECKING:
     from agent.messages import Delta, Message, Price, ToolSpec
@@ -203,6 +203,7 @@ class Gateway:
         *,
         api_base: str | None = None,
         api_key: str | None = None,
+        replicas: Sequence[str] = (),
         timeout: float = 60.0,
         retries: int = 3,
         temperature: float | None = None,
@@ -214,6 +215,7 @@ class Gateway:
             name: As litellm spells it, provider first: `openai/gpt-4o-mini`.
             api_base: The server's address; None for the provider's own.
             api_key: None for the provider's environment variable.
+            replicas: Addresses of other servers that serve the same model.
             timeout: Seconds until the first chunk, and from each chunk to the next. No attempt
                 begins later than this after the first.
             retries: Attempts after the first, while nothing of an answer has come.
@@ -223,6 +225,8 @@ class Gateway:
         self.name = name
         self._api_base = api_base
         self._api_key = api_key
+        self._others = tuple(replicas)
+        self._replicas: Replicas | None = None
         self._timeout = timeout
         self._retries = retries
         self._temperature = temperature
@@ -293,11 +297,18 @@ class Gateway:
         if self._temperature is not None:
             request["temperature"] = self._temperature
 
+        if self._others and self._replicas is None:
+            self._replicas = Replicas(litellm, target, self._others)
+        server: Replica | None = None
         retries, spoke = Retries(self._retries, self._timeout), False
         while True:
             answer = Assembly()
             response = None
             try:
+                if self._replicas is not None:
+                    server = await self._replicas.choose()
+                    request["api_base"] = server.address
+                    call = replace(call, base=shown(server.address))
                 response = await self._within(litellm.acompletion(**request), call)
                 chunks = aiter(response)
                 while (chunk := await self._within(anext(chunks, None), call)) is not None:
@@ -306,6 +317,8 @@ class Gateway:
                         yield delta
             except _Failed as failed:
                 trouble = failed.trouble
+                if self._replicas is not None and server is not None and trouble.retry:
+                    self._replicas.leave_alone(server, trouble.error)
             else:
                 break
             finally:
@@ -315,7 +328,7 @@ class Gateway:
                 raise cut_off(call, trouble.reason)
             await self._sleep(retries.wait(trouble))
 
-        _check(answer, response, call, max_tokens)
+        check_end(answer, response, call, max_tokens)
         for tool_request in answer.tool_requests():
             yield tool_request
         yield self._usage(answer)
@@ -371,21 +384,3 @@ def price(name: str, usage: Any) -> float | None:
     except Exception:
         # A price is a courtesy: no answer is lost over a gap in the list.
         return None
-
-
-def _check(answer: Assembly, response: Any, call: Call, max_tokens: int | None) -> None:
-    """Refuse an answer that has no end or no content.
-
-    litellm adds a finish reason of its own to a stream that ended without one, so the one that the
-    provider sent is read from its wrapper.
-
-    Raises:
-        BadModelOutput: The answer was cut, empty, withheld, or no answer at all.
-    """
-    finish = answer.finish
-    if hasattr(response, "received_finish_reason"):
-        finish = response.received_finish_reason or response.intermittent_finish_reason or ""
-    if not finish:
-        raise cut_off(call) if answer.has_text or answer.has_calls else not_understood(call)
-    if finish == "content_filter" or not (answer.has_text or answer.has_calls):
-        raise nothing_said(call, finish, max_tokens)

@@ -27,6 +27,8 @@ class Metered:
     def __init__(self, model: ChatModel, budget: Budget) -> None:
         self.inner = model
         """The model itself."""
+        self.stand_in = ""
+        """Who has answered last in its place; empty where it has answered itself."""
         self._budget = budget
 
     @property
@@ -104,7 +106,7 @@ class Metered:
             async with aclosing(stream) as deltas:
                 while (delta := await budget.within(lambda: anext(deltas, None))) is not None:
                     if isinstance(delta, ModelUsage):
-                        usage = delta
+                        usage, self.stand_in = delta, delta.model
                         break
                     said.add(delta)
                     yield delta

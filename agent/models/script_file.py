@@ -164,8 +164,11 @@ def _usage(data: Any, where: str) -> ModelUsage:
     finish = table.get("finish", "stop")
     if finish not in ("stop", "length", "tools"):
         raise _Wrong(f"{here}: `finish` must be stop, length or tools")
+    read, said, cached = (_whole(table.get(name, 0), f"{here}: `{name}`") for name in counts)
     return ModelUsage(
-        **{name: _whole(table.get(name, 0), f"{here}: `{name}`") for name in counts},
+        read,
+        said,
+        cached,
         cost=_number(table.get("cost", 0), f"{here}: `cost`"),
         finish=finish,
     )

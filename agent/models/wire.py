@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from agent.messages import TextDelta, ThoughtDelta, ToolRequest
+from agent.models.provider_errors import cut_off, not_understood, nothing_said
 
 if TYPE_CHECKING:
     from agent.messages import Message, ToolSpec
+    from agent.models.provider_errors import Call
 
 MALFORMED = "__malformed__"
 """The one key of a `ToolRequest.arguments` that could not be read as a JSON object.
@@ -187,3 +189,21 @@ def _arguments(written: str) -> dict[str, Any]:
     except ValueError:
         return {MALFORMED: written}
     return arguments if isinstance(arguments, dict) else {MALFORMED: written}
+
+
+def check_end(answer: Assembly, response: Any, call: Call, max_tokens: int | None) -> None:
+    """Refuse an answer that has no end or no content.
+
+    litellm adds a finish reason of its own to a stream that ended without one, so the one that the
+    provider sent is read from its wrapper.
+
+    Raises:
+        BadModelOutput: The answer was cut, empty, withheld, or no answer at all.
+    """
+    finish = answer.finish
+    if hasattr(response, "received_finish_reason"):
+        finish = response.received_finish_reason or response.intermittent_finish_reason or ""
+    if not finish:
+        raise cut_off(call) if answer.has_text or answer.has_calls else not_understood(call)
+    if finish == "content_filter" or not (answer.has_text or answer.has_calls):
+        raise nothing_said(call, finish, max_tokens)

@@ -17,6 +17,7 @@ from agent.errors import AgentError, BadModelOutput, BudgetSpent
 from agent.events import Done, Status, Thought, Token, Usage
 from agent.markers import MarkerFilter
 from agent.messages import Evidence, Message, ModelUsage, TextDelta, ThoughtDelta, ToolRequest
+from agent.models.metered import Metered
 from knowledge.errors import KnowledgeError, SourceNotFound
 
 if TYPE_CHECKING:
@@ -140,6 +141,9 @@ async def conclude(
     resolved = await check(turn, said.text, said.passages)
     for citation in resolved.citations:
         yield citation
+    stood_in = turn.model.stand_in if isinstance(turn.model, Metered) else ""
+    if stood_in:
+        notes = [*notes, f"{turn.model.name} did not answer; {stood_in} did in its place."]
     outcome = resolved.outcome
     if spent and outcome == "grounded":
         outcome = "partial"
@@ -147,7 +151,7 @@ async def conclude(
         text=said.text,
         outcome=outcome,
         mode=mode,
-        model=turn.model.name,
+        model=stood_in or turn.model.name,
         note=_note(turn, resolved, spent, notes),
         removed_markers=said.markers.removed,
     )
