@@ -18,6 +18,9 @@ Keep = Literal["words", "facts"]
 RULES = "rules"
 """The `model` of a card that needs none: its tables are applied as they stand."""
 
+TEXT = "{text}"
+"""Stands for the text in an instruction, as in that of a data set."""
+
 _NAME = re.compile(r"[^\W_][\w-]{0,39}")
 _LONGEST = 100_000
 """Characters of a card's file; a longer one is no card."""
@@ -68,13 +71,18 @@ class Card:
     trained: bool = False
     """Whether all weights of `model` were trained in the voice: it is asked in the words of its
     training, one sentence at a time, and not told the card. One with an adapter always is."""
+    instruction: str = ""
+    """How a trained voice was handed a text in its training, with `TEXT` in its place; empty for
+    the built-in words."""
+    system: str = ""
+    """What a trained voice was told first in its training; empty for nothing."""
 
 
-_TEXTS = ("description", "model", "api_base", "adapter")
+_TEXTS = ("description", "model", "api_base", "adapter", "instruction", "system")
 
 
 def read(file: Path) -> Card:
-    """The card in a file. Its `adapter` becomes a path from the file's folder.
+    """The card in a file. Its `adapter` becomes a whole path, from the file's folder.
 
     Raises:
         CardError: The file cannot be read, or is no card.
@@ -86,7 +94,7 @@ def read(file: Path) -> Card:
         raise CardError(f"{file} cannot be read: {reason}.") from error
     card = parse(text, where=str(file), name=file.stem)
     if card.adapter:
-        found = file.parent / Path(card.adapter).expanduser()
+        found = file.parent.absolute() / Path(card.adapter).expanduser()
         return Card(**{**_values(card), "adapter": str(found)})
     return card
 
@@ -126,6 +134,8 @@ def parse(text: str, *, where: str = "the card", name: str = "") -> Card:
         raise CardError(f"{where}: 'scale' must be a number from 0 to 4.")
     if not isinstance(data.get("trained", False), bool):
         raise CardError(f"{where}: 'trained' must be true or false.")
+    if data.get("instruction") and TEXT not in data["instruction"]:
+        raise CardError(f"{where}: 'instruction' does not say where the text goes: {TEXT}.")
     for key in ("rules", "asides"):
         data[key] = _list(data.get(key, []), f"{where}: '{key}'")
     words = data.get("words", {})

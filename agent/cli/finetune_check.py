@@ -96,13 +96,12 @@ def _recipe(path: Path, base: str | None, pairs: tuple[str, ...]) -> Recipe:
 
 
 def _write(recipe: Recipe, path: Path) -> Path:
-    """Write the mended recipe beside the file, or here for a preset."""
+    """Write the mended recipe beside the file, or here for a preset; replaces no file."""
+    from finetune.preflight.mend import write_new
     from finetune.recipe import dumps
-    from finetune.training import runs
 
     out = path.with_name(f"{path.name.removesuffix('.toml')}.mended.toml")
-    runs.write_text(out, dumps(recipe))
-    return out
+    return write_new(out, dumps(recipe))
 
 
 def _lines(

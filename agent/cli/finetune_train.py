@@ -69,7 +69,7 @@ def train(
     The same command goes on with a run that was stopped or killed.
     """
     if devices is not None:
-        return _print_launch(devices, machines)
+        return _print_launch(console, devices, machines)
     if resume is not None:
         if data or out or recipe or preset or base or pairs or preferences:
             raise UsageError(
@@ -194,12 +194,14 @@ def _say_how_to_resume(console: Console, out: Path) -> None:
     console.remark("Interrupted; what was trained is kept.")
     console.hint(
         shlex.join(
-            launch.command(words, devices=launch.processes()) if several else ["agent", *words]
+            launch.command(words, devices=launch.devices(), machines=launch.machines())
+            if several
+            else ["agent", *words]
         )
     )
 
 
-def _print_launch(devices: int, machines: int) -> int:
+def _print_launch(console: Console, devices: int, machines: int) -> int:
     """Print what to type for several devices: this command, less the options that asked for it."""
     import shlex
 
@@ -214,6 +216,12 @@ def _print_launch(devices: int, machines: int) -> int:
             rest.append(word)
     words = launch.command(rest, devices=devices, machines=machines)
     click.echo(shlex.join(words))
+    if machines > 1:
+        console.remark(
+            "Type it on each machine, with its own --machine_rank (0, 1, …), and the first one's "
+            "address for ADDRESS. The set, the base and the run's folder must be on a disk that "
+            "all of them have under the same path."
+        )
     return exits.OK
 
 

@@ -11,7 +11,7 @@ import click
 
 from agent.cli import exits
 from agent.cli.group import Group, command
-from agent.cli.terminal import Console, one_line
+from agent.cli.terminal import Console, line, one_line
 from agent.errors import ConfigError, UsageError
 from agent.whole_file import write_own
 
@@ -83,6 +83,12 @@ def use(console: Console, name: str) -> int:
 @command(name="new")
 @click.argument("name")
 @click.option("--from", "base", metavar="NAME", help="Begin with the card of this persona.")
+@click.option(
+    "--trained",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Speak with what `agent finetune export` wrote there.",
+)
 @click.option("--description", metavar="TEXT", help="What it is, in a line.")
 @click.option("--rule", "rules", multiple=True, metavar="TEXT", help="How it speaks; repeatable.")
 @click.option("--model", metavar="MODEL", help="Who speaks, if not the model that answers.")
@@ -93,6 +99,7 @@ def new(
     console: Console,
     name: str,
     base: str | None,
+    trained: Path | None,
     description: str | None,
     rules: tuple[str, ...],
     model: str | None,
@@ -106,11 +113,19 @@ def new(
     change, and names, numbers, quotations, citations, denials and comparisons stay.
     """
     from agent.card import Card, CardError, parse, render
-    from agent.persona.cards import find, folder, load
+    from agent.persona.cards import exported, find, folder, load
 
     paths = _paths()
     file = folder(paths) / f"{name}.toml"
-    start = find(base, paths) if base else Card(name, rules=("Speak plainly and kindly.",))
+    if base and trained:
+        raise UsageError(
+            "--from and --trained exclude each other.",
+            hint=f"agent persona new {name} --trained FOLDER",
+        )
+    if trained:
+        start = exported(trained)
+    else:
+        start = find(base, paths) if base else Card(name, rules=("Speak plainly and kindly.",))
     given: dict[str, Any] = {
         "description": description,
         "rules": rules or None,
@@ -142,19 +157,18 @@ for _command in (list_, show, use, new):
 
 def _list(console: Console, *, as_json: bool) -> int:
     from agent.config import Config
-    from agent.persona.cards import available, load
+    from agent.persona.cards import available, listed, load
 
     paths = _paths()
-    worn = Config.load(paths).persona
     rows = []
-    for found in available(paths):
+    for found, worn in listed(Config.load(paths).persona, paths):
         card: Card | None = None
         try:
             card = load(found.file)
         except ConfigError as error:
             console.warn(f"{error} {error.hint}")
         if card is not None:
-            rows.append((found, card))
+            rows.append((found, card, worn))
     if as_json:
         _print_json(
             [
@@ -164,16 +178,20 @@ def _list(console: Console, *, as_json: bool) -> int:
                     "model": card.model or None,
                     "keep": card.keep,
                     "built_in": found.built_in,
-                    "worn": found.name == worn,
+                    "file": str(found.file),
+                    "worn": worn,
                 }
-                for found, card in rows
+                for found, card, worn in rows
             ]
         )
         return exits.OK
-    width = max((len(found.name) for found, _ in rows), default=0)
-    for found, card in rows:
-        mark = "*" if found.name == worn else " "
-        click.echo(f"{mark} {found.name:<{width}}  {one_line(card.description)}".rstrip())
+    width = max((len(found.name) for found, _, _ in rows), default=0)
+    by_name = {found.file for found in available(paths)}
+    for found, card, worn in rows:
+        mark = "*" if worn else " "
+        text = f"{mark} {one_line(found.name):<{width}}  {one_line(card.description)}".rstrip()
+        # Only a card in its place goes by its name.
+        click.echo(text if found.file in by_name else f"{text} ({line(str(found.file))})")
     return exits.OK
 
 

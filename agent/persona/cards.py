@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +40,43 @@ def available(paths: Paths) -> Iterator[Found]:
         for file in sorted(place.glob(f"*{_SUFFIX}"))
     }
     yield from (found[name] for name in sorted(found))
+
+
+def listed(worn: str, paths: Paths) -> Iterator[tuple[Found, bool]]:
+    """All cards, each with whether it is the one that is worn.
+
+    Args:
+        worn: As the settings name it; one that is named by its file comes last, unless it is among
+            the others.
+        paths: Where cards are.
+    """
+    by_path = Path(worn).expanduser().resolve() if worn.endswith(_SUFFIX) else None
+    seen = False
+    for found in available(paths):
+        is_worn = found.name == worn if by_path is None else found.file.resolve() == by_path
+        seen = seen or is_worn
+        yield found, is_worn
+    if by_path is not None and not seen:
+        yield Found(by_path.stem, Path(worn).expanduser(), built_in=False), True
+
+
+def exported(place: Path) -> Card:
+    """The card that `agent finetune export` wrote into a folder.
+
+    Raises:
+        ConfigError: It is no folder of an export, or its card cannot be worn; says why.
+    """
+    try:
+        name = json.loads((place / "export.json").read_text(encoding="utf-8"))["card"]
+    except (OSError, ValueError, KeyError, TypeError):
+        name = ""
+    if not isinstance(name, str) or not name.endswith(_SUFFIX) or Path(name).name != name:
+        raise ConfigError(
+            f"{place} is no export of a trained voice.",
+            hint=f"Export its run first: agent finetune export {shlex.quote(str(place))} "
+            "--out FOLDER, and name that folder",
+        )
+    return load(place / name)
 
 
 def find(name: str, paths: Paths) -> Card:

@@ -49,16 +49,21 @@ class Masked:
     def fault(self, voiced: str) -> str:
         """What became of a hole in a voice's words, as words behind "it"; empty where all stand."""
         found = [int(n) for n in _HOLE.findall(voiced)]
-        for n, text in enumerate(self.kept, 1):
+        for n in range(1, len(self.kept) + 1):
             if n not in found:
-                return f"leaves out “{text}”"
+                return f"leaves out {self._named(n)}"
         if found != sorted(found):
-            return f"moves “{self.kept[_first_moved(found) - 1]}”" if self._known(found) else _MORE
+            return f"moves {self._named(_first_moved(found))}" if self._known(found) else _MORE
         return "" if found == list(range(1, len(self.kept) + 1)) else _MORE
 
     def restore(self, voiced: str) -> str:
         """The holes filled; only for what has no `fault`."""
         return _HOLE.sub(lambda hole: self.kept[int(hole[1]) - 1], voiced)
+
+    def _named(self, n: int) -> str:
+        """A hole's text in quotation marks, without the Markdown and the marks around it."""
+        text = self.kept[n - 1]
+        return f"“{text.strip('*`“”') or text}”"
 
     def _known(self, found: list[int]) -> bool:
         return all(1 <= n <= len(self.kept) for n in found)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from agent.card import TEXT
 from agent.messages import Message, ModelUsage, TextDelta
 from agent.models.metered import Metered
 from agent.prompts import prompt
@@ -86,7 +87,9 @@ class Prompted:
         """
         self.single = self._trained = trained
         self._model = model
-        self._told = () if trained else (Message("system", _instructions(card)),)
+        self._instruction = card.instruction
+        system = card.system if trained else _instructions(card)
+        self._told = (Message("system", system),) if system else ()
 
     async def say(
         self, asked: Sequence[Asked], budget: Budget, used: list[ModelUsage]
@@ -94,7 +97,11 @@ class Prompted:
         """See `Voice.say`: one call for all of them."""
         shown = asked[0].text if len(asked) == 1 else _numbered(asked)
         if self._trained:
-            shown = prompt("persona_trained", text=shown)
+            shown = (
+                self._instruction.replace(TEXT, shown)
+                if self._instruction
+                else prompt("persona_trained", text=shown)
+            )
         if faults := [one for one in asked if one.fault]:
             told = "\n".join(
                 f"- {'It' if len(asked) == 1 else f'{n}'} was thrown away: it {one.fault}."

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from finetune.data.folder import DataSet, load, read_manifest, read_report
 from finetune.data.journal import Journal, Want
+from finetune.data.leaks import refuse_leaks
 from finetune.data.options import Options, Source
 from finetune.data.prepare import Prepared, Progress, prepare
 from finetune.data.sources import NAMES, find, set_kind, texts
@@ -29,6 +30,7 @@ __all__ = [
     "prepare",
     "read_manifest",
     "read_report",
+    "refuse_leaks",
     "set_kind",
     "texts",
     "write_versions",

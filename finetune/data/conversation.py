@@ -6,10 +6,10 @@ What can be mended without guessing is mended and told; the rest is refused with
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from finetune.data.rows import BadRow, Message
+from finetune.data.rows import BadRow, Message, NotUsed
 
 ROLES = {
     "system": "system",
@@ -33,6 +33,9 @@ ROLES = {
     "observation": "tool",
 }
 """The role of each name that the public sets use, in lower case."""
+
+
+_BOTH_UNTRAINED = "an answer of weight 0 was joined with the one beside it: neither is trained"
 
 
 def conversation(
@@ -70,17 +73,19 @@ def conversation(
         raise BadRow("no user's turn begins the conversation")
     messages = _joined(messages, repairs)
     if needs_answer:
-        while messages and messages[-1]["role"] != "assistant":
-            messages.pop()
-            if "a last turn without an answer was left out" not in repairs:
-                repairs.append("a last turn without an answer was left out")
-        if not messages:
-            raise BadRow("there is no answer to learn from")
+        _end_with_answer(messages, repairs)
     for number, message in enumerate(messages, 1):
         if not message["content"]:
             raise BadRow(f"turn {number} ({message['role']}) is empty")
     start = [{"role": "system", "content": "\n\n".join(head)}] if head else []
     return start + messages, repairs
+
+
+def unweighted(messages: Iterable[Message]) -> list[Message]:
+    """The messages without weights, for where no loss falls on any of them."""
+    return [
+        {key: value for key, value in message.items() if key != "weight"} for message in messages
+    ]
 
 
 def text_of(value: Any) -> str:
@@ -120,7 +125,23 @@ def _message(turn: Any, roles: Mapping[str, str]) -> Message:
     if calls := turn.get("tool_calls"):
         # A set holds text only: the calls are learnt as the JSON that names them.
         text = "\n".join([*([text] if text else []), *_calls(calls)])
-    return {"role": role, "content": text}
+    weight = turn.get("weight") if role == "assistant" else None
+    if weight is not None and weight not in (0, 1):
+        raise BadRow(f"a weight is 0 or 1, not {str(weight)[:40]}")
+    return {"role": role, "content": text} | ({} if weight in (None, 1) else {"weight": 0})
+
+
+def _end_with_answer(messages: list[Message], repairs: list[str]) -> None:
+    """Take away what follows the last answer that is to be trained."""
+    ignored = False
+    while messages and (messages[-1]["role"] != "assistant" or "weight" in messages[-1]):
+        ignored |= "weight" in messages.pop()
+        if "a last turn without an answer was left out" not in repairs:
+            repairs.append("a last turn without an answer was left out")
+    if not messages and ignored:
+        raise NotUsed("all its answers have weight 0")
+    if not messages:
+        raise BadRow("there is no answer to learn from")
 
 
 def _calls(calls: Any) -> list[str]:
@@ -140,7 +161,9 @@ def _joined(messages: Sequence[Message], repairs: list[str]) -> list[Message]:
     for message in messages:
         if whole and whole[-1]["role"] == message["role"] != "tool":
             parts = (whole[-1]["content"], message["content"])
-            whole[-1] = message | {"content": "\n\n".join(part for part in parts if part)}
+            if whole[-1].get("weight") != message.get("weight") and _BOTH_UNTRAINED not in repairs:
+                repairs.append(_BOTH_UNTRAINED)
+            whole[-1] |= message | {"content": "\n\n".join(part for part in parts if part)}
             if "turns of one role in a row were joined" not in repairs:
                 repairs.append("turns of one role in a row were joined")
         else:

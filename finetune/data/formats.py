@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from finetune.data.columns import merge
-from finetune.data.conversation import conversation, text_of
+from finetune.data.conversation import conversation, text_of, unweighted
 from finetune.data.options import Options
 from finetune.data.rows import BadRow, Example, Message, NotUsed
 
@@ -122,7 +122,7 @@ def _preference(row: Row, options: Options) -> Example:
     if answers[0] == answers[1]:
         raise BadRow("chosen and rejected are equal")
     return Example(
-        {"prompt": prompt, "chosen": answers[0], "rejected": answers[1]},
+        {"prompt": unweighted(prompt), "chosen": answers[0], "rejected": answers[1]},
         asked=_asked(prompt),
         answer=answers[0][0]["content"],
         repairs=tuple(repairs),

@@ -175,7 +175,7 @@ class _Search:
         """Bind together what was made of one text."""
         first: dict[int, int] = {}
         for number, group in enumerate(self._stage.groups):
-            if group and number not in self.gone:
+            if group and self.gone.get(number, ("", 0))[0] != "leak":
                 one = first.setdefault(group, number)
                 if self._is_apart(number, one):
                     self.gone[number] = ("leak", one)
@@ -203,7 +203,10 @@ class _Search:
         return _PRIORITY[wanted[one]] != _PRIORITY[wanted[other]]
 
     def _leave_out(self, number: int, one: int) -> None:
-        self.gone[number] = ("leak" if self._is_apart(number, one) else "duplicate", one)
+        apart = self._is_apart(number, one)
+        self.gone[number] = ("leak" if apart else "duplicate", one)
+        if not apart:
+            self._bind(number, one)
 
     def _is_same(self, one: int, other: int) -> bool:
         left, right = self.parts(one), self.parts(other)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from finetune.data.columns import check
 from finetune.data.conversation import ROLES
+from finetune.data.pii import Treatment
 from finetune.data.rows import Kind, Split
 from finetune.errors import FinetuneError
 
@@ -49,8 +50,8 @@ class Options:
     """Single questions joined into conversations of up to so many turns, within their split."""
     near: float = 0.8
     """Jaccard similarity from which two texts count as the same; 1 for equal texts only."""
-    pii: Literal["flag", "mask", "drop"] = "flag"
-    """What becomes of rows with personal data."""
+    pii: Treatment = "flag"
+    """What becomes of rows with personal data, and of texts before a model is asked about them."""
     seed: int = 0
     extra: dict[str, str] = field(default_factory=dict)
     """What a caller wants kept in the manifest, such as the model that wrote plain versions."""

@@ -15,6 +15,7 @@ from zlib import crc32
 from finetune.data.conversation import text_of
 from finetune.data.journal import Journal
 from finetune.data.options import Options
+from finetune.data.pii import cleared
 from finetune.data.prompts import prompt
 from finetune.data.rows import Example, NotUsed
 from finetune.data.voice import SHORTEST, Form, LeftOut, Unit, sentences, units
@@ -40,7 +41,10 @@ def examples_of(unit: Unit, options: Options, journal: Journal | None) -> Iterat
         BadRow: It is no UTF-8 text.
     """
     text = text_of(unit.text)
-    plain = journal.get("plain", text) if journal is not None else None
+    asked_of = cleared(text, options.pii)
+    plain = None
+    if journal is not None and asked_of is not None:
+        plain = journal.get("plain", asked_of)
     if plain is not None:
         yield _example(restyle_prompt(plain, options), plain, text, unit, options)
     question, answer = _by_rule(unit, text)
@@ -76,5 +80,10 @@ def _example(question: str, asked: str, answer: str, unit: Unit, options: Option
     if options.system:
         turns.insert(0, {"role": "system", "content": options.system})
     return Example(
-        {"messages": turns}, asked=(asked,), answer=answer, group=str(unit.line), line=unit.line
+        {"messages": turns},
+        asked=(asked,),
+        answer=answer,
+        group=str(unit.line),
+        line=unit.line,
+        unit=f"{unit.asked}\n{unit.text}",
     )

@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Literal
+
+Treatment = Literal["flag", "mask", "drop"]
+"""What becomes of it: it stays and is told, is masked, or its rows are left out."""
 
 
 def _luhn(text: str) -> bool:
@@ -105,6 +108,13 @@ def kinds(text: str) -> dict[str, int]:
 def mask(text: str) -> str:
     """The text with `[email]` and the like in place of what was found."""
     return _replace(text, lambda kind: f"[{kind}]")
+
+
+def cleared(text: str, what: Treatment) -> str | None:
+    """The text as it may be sent and kept; None where rows with such a text are left out."""
+    if what == "mask":
+        return mask(text)
+    return None if what == "drop" and kinds(text) else text
 
 
 def texts_of(row: dict[str, Any]) -> list[str]:

@@ -11,9 +11,11 @@ from dataclasses import replace
 from random import Random
 from zlib import crc32
 
+from finetune.data.conversation import unweighted
 from finetune.data.facts import wrong
 from finetune.data.journal import Journal
 from finetune.data.options import Options
+from finetune.data.pii import cleared
 from finetune.data.rows import Example, NotUsed
 
 
@@ -26,7 +28,8 @@ def as_preference(example: Example, options: Options, journal: Journal | None) -
     if "chosen" in example.row:
         return example
     *prompt, last = example.row["messages"]
-    chosen = last["content"]
+    # As it will be written: a fact that is masked then must not be the one that is made wrong.
+    chosen = cleared(last["content"], options.pii) or last["content"]
     draw = crc32(f"{options.seed}\0{chosen}".encode())
     plain = journal.get("plain", chosen) if journal is not None else None
     false = journal.get("wrong", chosen) if journal is not None else None
@@ -37,7 +40,7 @@ def as_preference(example: Example, options: Options, journal: Journal | None) -
         raise NotUsed("nothing to reject: no plain version, and no fact that a rule could change")
     rejected = there[draw % len(there)]
     row = {
-        "prompt": prompt,
+        "prompt": unweighted(prompt),
         "chosen": [last],
         "rejected": [{"role": "assistant", "content": rejected}],
     }

@@ -9,23 +9,23 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 from finetune.data import pii
+from finetune.data.deal import deal
 from finetune.data.folder import MANIFEST, REFUSED, REPORT, SCHEMA, fresh
 from finetune.data.journal import Journal
 from finetune.data.json_stream import CUT_OFF
-from finetune.data.near import find as find_near
 from finetune.data.options import Options, Source
 from finetune.data.report import Report
 from finetune.data.rows import Example, Kind, Problem, Split
+from finetune.data.similar import normal
 from finetune.data.sources import File, examples, find, set_kind, sha256
-from finetune.data.split import join, joined, split
+from finetune.data.split import join, joined
 from finetune.data.stage import Stage, Staged
 from finetune.data.statistics import Statistics
 from finetune.errors import FinetuneError, SourceError
@@ -95,9 +95,13 @@ def prepare(
                     _stage_file(number, file, kind, options, journal, stage, report, tell)
                     for number, file in enumerate(files)
                 ]
-                if not len(stage):
+                if not any(stage.used):
                     raise _nothing(report)
-                dealt, leader = _deal(stage, scratch, files, options, report, tell)
+
+                def compared(done: int) -> None:
+                    tell(Progress("comparing", done, len(stage)))
+
+                dealt, leader = deal(stage, scratch, kind, files, options, report, compared)
                 if not dealt["train"]:
                     raise FinetuneError(
                         "Nothing is left to train on: every row is held out, or near one that is.",
@@ -128,16 +132,20 @@ def _stage_file(
     report: Report,
     tell: Callable[[Progress], None],
 ) -> dict[str, Any]:
-    before = len(stage)
+    used = 0
     for example in examples(file, kind, options, journal, report.tell):
         cleared = _cleared(example, file, options, report)
         if cleared is None:
             continue
+        used += cleared.used
         group = _hash(f"{number}\0{cleared.group}") if cleared.group else 0
+        unit = cleared.unit or "\n".join(cleared.asked)
         stage.add(
             Staged(cleared.row, cleared.asked, cleared.answer, number, cleared.line),
             group=group,
+            unit=_hash(normal(unit) or unit),
             split=file.split,
+            used=cleared.used,
         )
         if len(stage) % _TELL_EVERY == 0:
             tell(Progress("reading", len(stage)))
@@ -146,7 +154,7 @@ def _stage_file(
         "sha256": sha256(file.path),
         "bytes": file.path.stat().st_size,
         "format": file.format,
-        "rows": len(stage) - before,
+        "rows": used,
     } | ({"split": file.split} if file.split else {})
 
 
@@ -160,58 +168,18 @@ def _cleared(example: Example, file: File, options: Options, report: Report) -> 
         return example
     done = {"flag": "kept as it is", "mask": "masked", "drop": "left out"}[options.pii]
     reason = f"{', '.join(sorted(found))}: {done}"
-    report.tell(Problem(str(file.path), example.line, "pii", reason, {"found": found}))
+    if example.used:
+        report.tell(Problem(str(file.path), example.line, "pii", reason, {"found": found}))
     if options.pii == "drop":
         return None
     if options.pii == "flag":
         return example
-    return Example(
-        pii.mask_row(example.row),
-        tuple(map(pii.mask, example.asked)),
-        pii.mask(example.answer),
-        example.group,
-        example.line,
+    return replace(
+        example,
+        row=pii.mask_row(example.row),
+        asked=tuple(map(pii.mask, example.asked)),
+        answer=pii.mask(example.answer),
     )
-
-
-def _deal(
-    stage: Stage,
-    scratch: Path,
-    files: Sequence[File],
-    options: Options,
-    report: Report,
-    tell: Callable[[Progress], None],
-) -> tuple[dict[Split, array[int]], Sequence[int]]:
-    """Leave out what repeats, and split the rest."""
-    alike = find_near(
-        stage,
-        scratch,
-        options.near,
-        progress=lambda done: tell(Progress("comparing", done, len(stage))),
-    )
-    for number in sorted(alike.gone):
-        what, other = alike.gone[number]
-        again = f"{files[stage.sources[other]].path}"
-        report.tell(
-            Problem(
-                str(files[stage.sources[number]].path),
-                stage.lines[number],
-                "leak" if what == "leak" else "duplicate",
-                "near a row that is held out" if what == "leak" else "near an earlier row",
-                {"of": {"source": again, "line": stage.lines[other]}},
-            )
-        )
-    kept = array("Q", (n for n in range(len(stage)) if n not in alike.gone))
-    held = {file.split for file in files}
-    dealt = split(
-        stage,
-        kept,
-        alike.leader,
-        valid=0.0 if "valid" in held else options.valid,
-        test=0.0 if "test" in held else options.test,
-        seed=options.seed,
-    )
-    return dealt, alike.leader
 
 
 def _write(

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Message = dict[str, str]
-"""`{"role": "system" | "user" | "assistant" | "tool", "content": text}`."""
+Message = dict[str, Any]
+"""`{"role": "system" | "user" | "assistant" | "tool", "content": text}`; with `"weight": 0`, as
+OpenAI writes it, an answer that is read and not trained."""
 
 Kind = Literal["chat", "preference", "classify"]
 """What a set trains: answers, a preference between two answers, or labels."""
@@ -46,6 +47,12 @@ class Example:
     """Where it begins in its source, from 1."""
     repairs: tuple[str, ...] = ()
     """What was changed to make it usable, each a few words."""
+    unit: str = ""
+    """The text by which it is dealt to a split, the same in sets of any kind; empty for the
+    question."""
+    used: bool = True
+    """False for one that gives no row of this set, and is dealt to a split like all others: what
+    is near it goes where it goes in a set of another kind."""
 
 
 @dataclass(frozen=True, slots=True)

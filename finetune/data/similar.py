@@ -48,7 +48,7 @@ def shingles(text: str) -> Shingles:
     hashed = np.zeros(count, dtype=np.uint64)
     for at in range(width):  # a polynomial of the characters, modulo 2^64
         hashed = hashed * np.uint64(_BASE) + signs[at : at + count]
-    return np.unique(_mixed(hashed))
+    return np.unique(mixed(hashed))
 
 
 def jaccard(one: Shingles, other: Shingles) -> float:
@@ -76,10 +76,10 @@ def band_hashes(least: NDArray[np.uint64]) -> NDArray[np.uint64]:
     import numpy as np
 
     weighed = least.reshape(BANDS, ROWS) * _factors().reshape(BANDS, ROWS)
-    return _mixed(weighed.sum(axis=1, dtype=np.uint64))
+    return mixed(weighed.sum(axis=1, dtype=np.uint64))
 
 
-def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """splitmix64's finalizer (Steele, Lea, Flood 2014): each bit in reaches each bit out."""
     import numpy as np
 

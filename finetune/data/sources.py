@@ -17,6 +17,7 @@ from finetune.data.formats import FORMATS, recognise
 from finetune.data.journal import Journal, Want
 from finetune.data.options import Options, Source
 from finetune.data.pairs import examples_of, voice_units
+from finetune.data.pii import cleared
 from finetune.data.preference import as_chat, as_preference
 from finetune.data.records import SUFFIXES, Container, container_of, records
 from finetune.data.rows import BadRow, Example, Kind, NotUsed, Problem, Split, kind_of
@@ -114,7 +115,10 @@ def examples(
     journal: Journal | None,
     tell: Callable[[Problem], None],
 ) -> Iterator[Example]:
-    """The rows of one file, as the set wants them; the rest is told, each with its line."""
+    """The rows of one file, as the set wants them; the rest is told, each with its line.
+
+    Examples that are in order and give no row of this kind come too, as not `used`.
+    """
     name = str(file.path)
     for line, found in _raw(file, options, journal):
         if isinstance(found, LeftOut):
@@ -125,10 +129,11 @@ def examples(
                 raise found
             example = as_kind(found, kind, options, journal)
         except BadRow as error:
-            what: Literal["left out", "broken"] = (
-                "left out" if isinstance(error, NotUsed) else "broken"
-            )
+            unused = isinstance(error, NotUsed)
+            what: Literal["left out", "broken"] = "left out" if unused else "broken"
             tell(Problem(name, line, what, str(error)))
+            if unused and isinstance(found, Example):
+                yield replace(found, line=line, used=False)
             continue
         for repair in example.repairs:
             tell(Problem(name, line, "repaired", repair))
@@ -140,9 +145,12 @@ def texts(files: Sequence[File], kind: Kind, options: Options, want: Want) -> It
 
     Plain versions: of every piece of a voice; for a preference set of every last answer too.
     Wrong ones: of the answers of a preference set in which no rule finds a fact to change.
+    Where the options mask or drop personal data, no model gets to see it.
     """
     for file in files:
-        for text in _answers(file, kind, options):
+        for whole in _answers(file, kind, options):
+            if (text := cleared(whole, options.pii)) is None:
+                continue
             if want == "plain" or (kind == "preference" and wrong(text, Random(0)) is None):
                 yield text
 

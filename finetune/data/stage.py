@@ -41,11 +41,17 @@ class Stage:
         """A hash of each one's group; 0 for those without."""
         self.wanted = array("b")
         """The split that each must go to, as its place in `SPLITS`; -1 for any."""
+        self.units = array("Q")
+        """A hash of the text by which each is dealt to a split."""
+        self.used = array("b")
+        """0 for those that are not written."""
 
     def __len__(self) -> int:
         return len(self._offsets)
 
-    def add(self, one: Staged, *, group: int, split: Split | None) -> None:
+    def add(
+        self, one: Staged, *, group: int, unit: int, split: Split | None, used: bool = True
+    ) -> None:
         """Write one down."""
         self._offsets.append(self._file.seek(0, 2))
         line = json.dumps([one.row, one.asked, one.answer], ensure_ascii=False)
@@ -53,6 +59,8 @@ class Stage:
         self.sources.append(one.source)
         self.lines.append(one.line)
         self.groups.append(group)
+        self.units.append(unit)
+        self.used.append(used)
         self.wanted.append(-1 if split is None else SPLITS.index(split))
 
     def __getitem__(self, number: int) -> Staged:

@@ -12,7 +12,7 @@ from finetune.evaluation import advice, chat, classify, facts
 from finetune.evaluation.facts import CheckFacts
 from finetune.evaluation.results import Evaluation
 from finetune.evaluation.work import Tell, Work
-from finetune.training import hub, memory, quiet, runs
+from finetune.training import hub, memory, pins, quiet, runs
 
 SAMPLES = 64
 """Questions that are answered of each kind, where nobody says otherwise."""
@@ -46,8 +46,8 @@ def evaluate(
         FinetuneError: It cannot be evaluated; the hint says what to change.
     """
     began = time.time()
-    record, recipe, trained = runs.finished(run)
-    runs.hold_base(record, recipe)
+    record, recipe, trained = pins.finished(run)
+    pins.hold_base(record, recipe)
     quiet.no_telemetry()
     hub.check(recipe.base, recipe.revision)
     trained_on = Path(record.data)
@@ -63,6 +63,8 @@ def evaluate(
         plain=None if plain is None else _set(plain, "chat"),
         sentences=facts.sentences(answers),
         samples=samples,
+        instruction=record.instruction,
+        system=record.system,
         check=check_facts,
         tell=progress or (lambda what, done, total: None),
     )

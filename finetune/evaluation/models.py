@@ -233,7 +233,8 @@ def predicted(
                 for row in encoded.rows[start : start + recipe.batch_size]
             ]
         )
-        with torch.inference_mode():
+        # As in training: the head has 32 bits, and what it reads may have 16.
+        with torch.inference_mode(), weights.arithmetic(recipe, on):
             logits = model(**batch.to(model.device)).logits
         found += [labels[number] for number in logits.argmax(dim=-1).tolist()]
         tell(len(found))

@@ -22,10 +22,10 @@ class Asked:
         self._recipe, self._tokenizer = work.recipe, tokenizer
         self.held = self._some(rows, work.samples)
         self.learnt = self._some(work.data.train, work.samples)
-        options = work.data.manifest.get("options", {})
-        words = options.get("instruction") or prompt("restyle")
-        system = options.get("system", "")
-        opening: list[Message] = [{"role": "system", "content": system}] if system else []
+        words = work.instruction or prompt("restyle")
+        opening: list[Message] = []
+        if work.system:
+            opening.append({"role": "system", "content": work.system})
         # The words in which the voice was trained to be handed a text.
         self.restyle: list[list[Message]] = [
             [*opening, {"role": "user", "content": words.replace("{text}", sentence)}]

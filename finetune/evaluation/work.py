@@ -31,6 +31,10 @@ class Work:
     """Grounded ones, to be restyled."""
     samples: int
     """Questions that both models answer, at most."""
+    instruction: str
+    """How the set of the training handed a text to the voice; empty for the built-in words."""
+    system: str
+    """What its rows were told first; empty for nothing."""
     check: CheckFacts | None
     """None to leave facts out."""
     tell: Tell

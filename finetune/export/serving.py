@@ -56,6 +56,8 @@ def card(name: str, source: Source, items: Sequence[Item]) -> str:
             adapter=adapter,
             trained=not adapter,
             keep="facts",
+            instruction=source.instruction,
+            system=source.system,
         )
     )
 

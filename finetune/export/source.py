@@ -13,7 +13,7 @@ from typing import Any
 
 from finetune.errors import FinetuneError
 from finetune.recipe import Recipe
-from finetune.training import hub, runs
+from finetune.training import hub, pins
 
 Messages = Sequence[Mapping[str, str]]
 """A conversation: mappings of `role` and `content`."""
@@ -50,8 +50,12 @@ class Source:
     """The `config.json` of `base`."""
     prompts: tuple[Messages, ...]
     """What every export is asked."""
-    own_prompts: bool
-    """Whether they are of the run's own set: it is still where it was."""
+    note: str
+    """Why they are not of the run's own set, as a sentence; empty where they are."""
+    instruction: str
+    """How that set hands a text to the voice, with `{text}`; empty for the built-in words."""
+    system: str
+    """What its rows were told first; empty for nothing."""
 
     @property
     def adapter(self) -> Path | None:
@@ -87,17 +91,27 @@ def find(run: Path) -> Source:
         RunError: The folder is no run, it is not finished, or its base has changed or is gone.
         ExportError: It is a classifier's, or the base is not on this machine.
     """
-    record, recipe, weights = runs.finished(run)
+    record, recipe, weights = pins.finished(run)
     if recipe.task != "chat":
         raise ExportError(
             "A classifier has no answers to export.", hint=f"Load it with transformers: {weights}"
         )
     base = weights
     if recipe.adapter:
-        runs.hold_base(record, recipe)
+        pins.hold_base(record, recipe)
         base = _base(recipe)
-    own = _prompts(Path(record.data))
-    return Source(run, recipe, weights, base, _config(base), own or _BUILT_IN, bool(own))
+    prompts, note = _prompts(Path(record.data), record.data_digest)
+    return Source(
+        run=run,
+        recipe=recipe,
+        weights=weights,
+        base=base,
+        config=_config(base),
+        prompts=prompts,
+        note=note,
+        instruction=record.instruction,
+        system=record.system,
+    )
 
 
 def _base(recipe: Recipe) -> Path:
@@ -122,18 +136,26 @@ def _config(base: Path) -> Mapping[str, Any]:
     return found
 
 
-def _prompts(folder: Path) -> tuple[Messages, ...]:
-    """The beginnings of the set's rows, held-out ones first; none where it is gone."""
+def _prompts(folder: Path, digest: str) -> tuple[tuple[Messages, ...], str]:
+    """The beginnings of the set's rows, held-out ones first; general questions, and why.
+
+    Args:
+        folder: Where the set was.
+        digest: Of the rows that were trained on.
+    """
     from finetune.data import load
 
+    general = "general questions were asked. To ask its own, make it again from the same sources"
     try:
         data = load(folder)
     except FinetuneError:
-        return ()
+        return _BUILT_IN, f"The run's data set {folder} is gone, so {general}."
+    if data.digest != digest:
+        return _BUILT_IN, f"{folder} is not the set that was trained on any more, so {general}."
     found = []
     for row in [*data.test, *data.valid, *data.train][:_PROMPTS]:
         turns = row["messages"]
         last = max((n for n, turn in enumerate(turns) if turn["role"] == "assistant"), default=0)
         if last:
             found.append(tuple(turns[:last]))
-    return tuple(found)
+    return tuple(found), ""

@@ -32,7 +32,7 @@ class Options:
     name: str = ""
     """What the voice is called; empty for the name of the run's folder."""
     system: str = ""
-    """What Ollama's model is told first."""
+    """What Ollama's model is told first; empty for what the voice was told in its training."""
     converter: Path | None = None
     """llama.cpp's `convert_hf_to_gguf.py`; None for our own writer where it knows the model, else
     for one on the PATH."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,7 @@ def export(run: Path, out: Path, options: Options, *, tell: Tell = lambda text: 
     source = sources.find(run)
     name = serving.card_name(options.name or run.resolve().name)
     kinds = wanted.kinds(source, options)
+    options = replace(options, system=options.system or source.system)
     if serving.ENDS in options.system:
         raise ExportError(
             f"A system text of Ollama's cannot hold {serving.ENDS}.", hint="--system TEXT"
@@ -271,14 +272,15 @@ class _Work:
         record = {
             "run": str(self.source.run.resolve()),
             "base": str(self.source.base.resolve()),
+            "card": f"{self.name}.toml",
             "items": [item.to_json() for item in self.items],
         }
         runs.write_text(self.out / place.RECORD, json.dumps(record, indent=2) + "\n")
 
     def _served(self, voice: _Voice) -> Exported:
         """Write what serves the items, and say how."""
-        if not self.source.own_prompts:
-            self._note("The run's data set is gone: they were asked general questions.")
+        if self.source.note:
+            self._note(self.source.note)
         modelfile = None
         if files := [item for item in self.items if item.form]:
             modelfile = self.out / "Modelfile"

@@ -13,7 +13,7 @@ from finetune.data.rows import SPLITS
 from finetune.preflight import look, machine, mend, rows, tokens
 from finetune.preflight.findings import Finding, Report, Tell, ordered
 from finetune.recipe import Recipe
-from finetune.training import hub, runs
+from finetune.training import hub
 
 _MENDABLE = {code for code, one in (rows.FOUND | tokens.FOUND).items() if one.mendable} - {
     "text-cut"  # of the recipe only: a text without its end is of use still
@@ -123,8 +123,7 @@ def _other_template(recipe: Recipe, part: look.Part) -> Recipe:
         return recipe
     if same and text != before.chat_template:
         copy = mend.copy_of(part.data.folder)
-        path = copy.with_name(f"{copy.name}.jinja")
-        runs.write_text(path, text)
+        path = mend.write_new(copy.with_name(f"{copy.name}.jinja"), text)
         return replace(recipe, chat_template=str(path))
     return recipe
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from finetune.data import DataSet
+from finetune.data.leaks import leaks
 from finetune.data.rows import SPLITS, Kind
 from finetune.errors import FinetuneError
 from finetune.preflight import base, instead, machine, pieces, rows, template, tokens
@@ -64,6 +65,9 @@ def look(recipe: Recipe, sets: list[DataSet], shown: int, tell: Tell, *, whole: 
         kind: Kind = "preference" if prefix else wanted
         seen.findings += [_within(one, prefix) for one in rows.as_a_whole(data, kind)]
         seen.parts.append(Part(data, prefix, rows.marks(data, recipe)))
+    if len(seen.parts) > 1 and (found := leaks(*sets)):
+        places = [Place("train.jsonl", number) for number in found]
+        seen.parts[1].marks["preference-leak"] = places
     if (recipe.dpo is None) != (len(sets) == 1):
         seen.findings.append(_stage(recipe))
     tokenizer = _tokenizer(seen)

@@ -23,6 +23,7 @@ from finetune.data.statistics import Statistics
 from finetune.preflight.findings import Place
 from finetune.preflight.rows import exchanges
 from finetune.serving import harmless
+from finetune.training import runs
 
 _LEAVE_OUT = {
     "no-answer",
@@ -30,6 +31,7 @@ _LEAVE_OUT = {
     "same-preference",
     "label-unknown",
     "leak",
+    "preference-leak",
     "duplicate",
     "prompt-too-long",
     "answer-cut",
@@ -81,6 +83,24 @@ def write(
         }
         _describe(new, data, written, done)
     return out
+
+
+def write_new(path: Path, text: str) -> Path:
+    """Write a file, under the next free number (`voice.mended-2.toml`) where there is another.
+
+    One that holds this text already is taken as it is.
+    """
+    number, place = 1, path
+    while place.exists() and not _holds(place, text):
+        number += 1
+        place = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    if not place.exists():
+        runs.write_text(place, text)
+    return place
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_bytes() == text.encode()
 
 
 def template(text: str) -> str:

@@ -83,6 +83,15 @@ FOUND: dict[str, Finding] = {
             mendable=True,
         ),
         Finding(
+            "error",
+            "preference-leak",
+            "The training row of the preference set holds a question or an answer that the set "
+            "holds out: the trained model would be evaluated on what it was trained on.",
+            fix="Make both sets again of the same sources, with the same --seed, --valid and "
+            "--test; --fix leaves the row out.",
+            mendable=True,
+        ),
+        Finding(
             "warning",
             "duplicate",
             "The row repeats an earlier training row: it counts as often as it stands there.",

@@ -3,6 +3,7 @@
     train.py         the order of the work, from a recipe to a finished run
     stages.py        the stages of a run: what each begins with, and what it leaves
     runs.py          a run's folder: its record, its losses, its checkpoints (stdlib only)
+    pins.py          what a run holds fast of base and template (stdlib only)
     progress.py      what a run tells of itself while it goes on
     hardware.py      what a recipe needs of a machine, in bytes and seconds (stdlib only)
     memory.py        out of memory or disk space: what to change

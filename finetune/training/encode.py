@@ -1,15 +1,16 @@
 """Rows -> tokens and labels. What is trained is decided here, in one place, for every engine.
 
 A chat row is rendered by the template, as it is served, and carries loss on the tokens that the
-template marks as the assistant's (`{% generation %}`), and on no other. A template without marks is
-replaced, for training only, by trl's marked version of it where trl knows one; where it knows none
-(Llama 3.1 and 3.2), the answers are found by `prefixes`.
+template marks as the assistant's (`{% generation %}`), and on no other; an answer of weight 0
+carries none. A template without marks is replaced, for training only, by trl's marked version of it
+where trl knows one; where it knows none (Llama 3.1 and 3.2), the answers are found by `prefixes`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from finetune import serving
@@ -90,7 +91,7 @@ def chats(tokenizer: Any, rows: Iterable[Mapping[str, Any]], max_length: int) ->
 
 
 def chat(
-    tokenizer: Any, template: str, messages: Sequence[Mapping[str, str]]
+    tokenizer: Any, template: str, messages: Sequence[Mapping[str, Any]]
 ) -> tuple[list[int], list[bool]]:
     """The tokens of one chat, uncut, and which of them carry loss.
 
@@ -104,16 +105,39 @@ def chat(
     """
     from trl.chat_template_utils import has_generation_markers
 
+    counts = [turn.get("weight") != 0 for turn in messages if turn["role"] == "assistant"]
+    said = [{key: value for key, value in turn.items() if key != "weight"} for turn in messages]
     if not has_generation_markers(template):
-        return prefixes.masked(tokenizer, template, messages)
+        tokens, mask = prefixes.masked(tokenizer, template, said)
+        return tokens, _weighted(mask, counts)
     rendered = tokenizer.apply_chat_template(
-        list(messages),
+        said,
         chat_template=template,
         return_dict=True,
         return_assistant_tokens_mask=True,
         **serving.SERVED,
     )
-    return list(rendered["input_ids"]), [bool(marked) for marked in rendered["assistant_masks"]]
+    mask = [bool(marked) for marked in rendered["assistant_masks"]]
+    return list(rendered["input_ids"]), _weighted(mask, counts)
+
+
+def _weighted(mask: list[bool], counts: Sequence[bool]) -> list[bool]:
+    """The mask without the answers of weight 0: the runs of marked tokens are the answers in order.
+
+    Raises:
+        TemplateError: There are more or fewer runs than answers.
+    """
+    if all(counts):
+        return mask
+    runs = [(marked, len(list(run))) for marked, run in groupby(mask)]
+    if sum(marked for marked, _ in runs) != len(counts):
+        raise prefixes.TemplateError(
+            "An answer has weight 0, and the chat template's generation markers do not stand "
+            "around each answer once: it cannot be told which tokens are not to be trained.",
+            hint=prefixes.MARK,
+        )
+    left = iter(counts)
+    return [kept for marked, size in runs for kept in [marked and next(left)] * size]
 
 
 def texts(
@@ -132,7 +156,8 @@ def texts(
         if label not in numbers:
             raise FinetuneError(
                 f"The label {label!r} is none of: {', '.join(labels)}.",
-                hint="Add it to `labels` of the recipe, or leave that key out.",
+                hint="Correct it, or add rows of it to train on (`labels` of the recipe, if given, "
+                "must name it); `agent finetune check … --fix` leaves such rows out.",
             )
         tokens = list(tokenizer(row["text"])["input_ids"])
         cut += len(tokens) > max_length

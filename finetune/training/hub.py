@@ -29,8 +29,8 @@ def folder(base: str, revision: str = "") -> Path | None:
         return None
 
 
-def check(base: str, revision: str = "") -> None:
-    """Nothing where the base is a folder, in the hub's cache, or on the hub.
+def check(base: str, revision: str = "") -> str:
+    """The commit that a base has in the hub's cache, or on the hub; empty where it is a folder.
 
     Args:
         base: A folder, or a name on the hub.
@@ -40,16 +40,16 @@ def check(base: str, revision: str = "") -> None:
         HubError: It cannot be had; the hint says what to do.
     """
     if Path(base).is_dir():
-        return
+        return ""
     import httpx
     from huggingface_hub import HfApi, errors
 
     neither = f"{base} is no folder here, and "
     hint = "Name the folder that holds the weights: --base FOLDER"
     try:
-        if _cached(base, revision) is not None:
-            return
-        HfApi().model_info(base, revision=revision or None, timeout=_PATIENCE)
+        if (cached := _cached(base, revision)) is not None:
+            return cached.name
+        found = HfApi().model_info(base, revision=revision or None, timeout=_PATIENCE)
     except errors.HFValidationError as error:
         raise HubError(f"{neither}no name on the model hub.", hint=hint) from error
     except errors.GatedRepoError as error:
@@ -71,10 +71,11 @@ def check(base: str, revision: str = "") -> None:
             f"{neither}the model hub cannot be asked: {_reason(error)}.",
             hint=f"{hint}; or connect, and type the same again",
         ) from error
+    return found.sha or ""
 
 
 def _cached(base: str, revision: str) -> Path | None:
-    """The base's folder in the hub's cache.
+    """The base's folder in the hub's cache, which is named by its commit.
 
     Raises:
         HFValidationError: It is no name of the hub's.

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from finetune.errors import FinetuneError
 
 
 def rank() -> int:
@@ -19,6 +24,16 @@ def local_rank() -> int:
 def processes() -> int:
     """How many train together."""
     return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def devices() -> int:
+    """How many of them are on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "") or processes())
+
+
+def machines() -> int:
+    """How many machines they are on, each with as many."""
+    return max(1, processes() // devices())
 
 
 def command(arguments: Sequence[str], *, devices: int, machines: int = 1) -> list[str]:
@@ -50,3 +65,40 @@ def meet() -> None:
         import torch
 
         torch.distributed.barrier()
+
+
+def meet_in(folder: Path, device: Any) -> None:
+    """See that all processes have the run's folder before them; nothing where there is one.
+
+    All of them read its checkpoints: a machine with a folder of its own would begin anew where the
+    others go on. The first leaves a file of a name that nobody could know, and tells the name.
+
+    Args:
+        folder: The run's; the first process has made it.
+        device: Where the group's tensors are.
+
+    Raises:
+        FinetuneError: In all of them, where one does not see what the first writes.
+    """
+    if processes() == 1:
+        return
+    import torch
+
+    first = rank() == 0
+    token = torch.tensor([secrets.randbits(62) if first else 0], device=device)
+    if first:
+        (folder / f".met-{token.item()}").touch()
+    try:
+        torch.distributed.broadcast(token, src=0)
+        met = folder / f".met-{token.item()}"
+        seen = torch.tensor([int(met.exists())], device=device)
+        torch.distributed.all_reduce(seen, op=torch.distributed.ReduceOp.MIN)
+    finally:
+        if first:
+            (folder / f".met-{token.item()}").unlink(missing_ok=True)
+    if not seen.item():
+        raise FinetuneError(
+            f"The machines do not share the folder {folder}: one does not see what the first one "
+            "writes there.",
+            hint="Put the run on a disk that all of them have under the same path: --out RUN",
+        )

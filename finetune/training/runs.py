@@ -1,7 +1,8 @@
-"""A run's folder: `run.json`, `recipe.toml`, `metrics.jsonl`, `checkpoints/`, and the weights.
+"""A run's folder: its record, its recipe, its losses, its checkpoints, and the weights.
 
     run.json        the record: state, data digest, base hash, versions, command, final losses
     recipe.toml     the whole recipe, so that later defaults change nothing of it
+    chat_template.jinja   a copy of the recipe's template, where it names one (see `pins`)
     metrics.jsonl   a line per step and per measurement
     checkpoints/    STAGE/checkpoint-N, from which it is resumed
     adapter/        or model/: the result, complete as soon as it is there
@@ -29,12 +30,13 @@ from finetune.recipe import Recipe
 
 SCHEMA = 1
 """Of `run.json`; a number that is higher than this is refused."""
-RUN, RECIPE, METRICS, CHECKPOINTS, CURVE = (
+RUN, RECIPE, METRICS, CHECKPOINTS, CURVE, TEMPLATE = (
     "run.json",
     "recipe.toml",
     "metrics.jsonl",
     "checkpoints",
     "curve.png",
+    "chat_template.jinja",
 )
 STATE = "trainer_state.json"
 """Of a checkpoint: the last file of it that transformers writes."""
@@ -60,7 +62,7 @@ class Record:
     base: str
     """The base's folder or name."""
     base_hash: str
-    """`sha256:…` over the files of a folder, or `commit:…` of the hub; empty where unknown."""
+    """`sha256:…` over the files of a folder, or `commit:…` of the hub, as the run began."""
     versions: Mapping[str, str]
     """Of Python and of the libraries that train."""
     engine: str
@@ -69,6 +71,12 @@ class Record:
     """What it ran on, in words."""
     seed: int
     """The recipe's."""
+    instruction: str = ""
+    """How the set's own words hand a text to the voice; empty for the built-in ones."""
+    system: str = ""
+    """What the set's rows were told first; empty for nothing."""
+    template_hash: str = ""
+    """`sha256:…` of the run's copy of the recipe's chat template; empty where it names none."""
     preferences: str = ""
     """The preference set's folder; empty where there is no such stage."""
     preferences_digest: str = ""
@@ -89,8 +97,14 @@ class Record:
     """Of this file."""
 
 
-def start(folder: Path, recipe: Recipe, record: Record) -> None:
+def start(folder: Path, recipe: Recipe, record: Record, *, template: str = "") -> None:
     """Make the folder of a new run.
+
+    Args:
+        folder: The run's.
+        recipe: What is wanted.
+        record: Its beginning.
+        template: The text of the recipe's chat template; empty where it names none.
 
     Raises:
         RunError: There is something in it.
@@ -102,6 +116,8 @@ def start(folder: Path, recipe: Recipe, record: Record) -> None:
         )
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / RECIPE, recipes.dumps(recipe))
+    if template:
+        write_text(folder / TEMPLATE, template)
     write(folder, record)
 
 
@@ -117,17 +133,23 @@ def may_resume(folder: Path) -> bool:
     """Whether a run is there. One that failed before its first checkpoint is cleared away."""
     if not (folder / RUN).exists():
         return False
-    record = read(folder)
-    if record.state != "failed" or record.stages or any((folder / CHECKPOINTS).glob("*/*-*")):
+    if read(folder).state != "failed" or keeps_work(folder):
         return True
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-    for name in (RUN, RECIPE, METRICS, CURVE):
+    for name in (RUN, RECIPE, METRICS, CURVE, TEMPLATE):
         (folder / name).unlink(missing_ok=True)
     return False
 
 
+def keeps_work(folder: Path) -> bool:
+    """Whether a run has a stage or a checkpoint that would be lost with it."""
+    return bool(read(folder).stages) or any((folder / CHECKPOINTS).glob("*/*-*"))
+
+
 def reopen(folder: Path, recipe: Recipe, data: str, preferences: str, base_hash: str) -> Record:
     """Take up a run that was killed, interrupted or failed.
+
+    Where its second stage failed, that stage may begin anew by other settings of its own.
 
     Args:
         folder: The run's.
@@ -143,12 +165,19 @@ def reopen(folder: Path, recipe: Recipe, data: str, preferences: str, base_hash:
     anew = "Train anew, into another folder: --out RUN"
     if record.state == "done":
         raise RunError(f"The run in {folder} is finished.", hint=anew)
-    if read_recipe(folder) != recipe:
+    before = read_recipe(folder)
+    other_dpo = before != recipe and replace(before, dpo=recipe.dpo) == recipe
+    tries_again = other_dpo and record.state == "failed" and record.stages == ("sft",)
+    if before != recipe and not (tries_again and recipe.dpo):
         raise RunError(f"The run in {folder} has another recipe.", hint=anew)
     if (data, preferences) != (record.data_digest, record.preferences_digest):
         raise RunError("The data set is another one than when the run began.", hint=anew)
     if base_hash and record.base_hash and base_hash != record.base_hash:
         raise RunError(f"The base {record.base} has changed since the run began.", hint=anew)
+    if tries_again:
+        shutil.rmtree(folder / CHECKPOINTS / "dpo", ignore_errors=True)
+        rewind(folder, "dpo", 0)
+        write_text(folder / RECIPE, recipes.dumps(recipe))
     return update(folder, state="running")
 
 
@@ -198,44 +227,6 @@ def read(folder: Path) -> Record:
         ) from error
     except (ValueError, TypeError, KeyError) as error:
         raise RunError(f"{path} cannot be understood: {error}.") from error
-
-
-def finished(folder: Path) -> tuple[Record, Recipe, Path]:
-    """A run that is done: its record, its recipe, and the folder of its weights.
-
-    Raises:
-        RunError: It is no run, or not done.
-        RecipeError: See `read_recipe`.
-    """
-    record, recipe = read(folder), read_recipe(folder)
-    trained = folder / ("adapter" if recipe.adapter else "model")
-    if record.state != "done" or not trained.is_dir():
-        raise RunError(
-            f"The run in {folder} is not finished: {record.state}.",
-            hint=f"agent finetune train --resume {folder}",
-        )
-    return record, recipe, trained
-
-
-def hold_base(record: Record, recipe: Recipe) -> None:
-    """See that the recipe's base is what was trained on; of a hub's base nothing is known.
-
-    Raises:
-        RunError: It is gone, or has changed.
-    """
-    if not record.base_hash.startswith("sha256:"):
-        return
-    base = Path(recipe.base)
-    if not base.is_dir():
-        raise RunError(
-            f"The base {base} is not there any more.",
-            hint="Put it back where it was, or name it anew in the run's recipe.toml.",
-        )
-    if hash_folder(base) != record.base_hash:
-        raise RunError(
-            f"The base {base} has changed since the run.",
-            hint="Put back the weights that it was trained on, or train anew.",
-        )
 
 
 def read_recipe(folder: Path) -> Recipe:

@@ -155,10 +155,6 @@ class Stages:
             rounds = bool(self.recipe.quantization_aware)
             weights.save(model, tokenizer, out, rounds=rounds)
             record = runs.read(self.folder)
-            runs.update(
-                self.folder,
-                stages=(*record.stages, stage),
-                base_hash=record.base_hash or weights.hub_commit(model),
-            )
+            runs.update(self.folder, stages=(*record.stages, stage))
         launch.meet()
         return outcome

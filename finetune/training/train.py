@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from finetune.errors import FinetuneError
 from finetune.recipe import Recipe
-from finetune.training import hardware, hub, launch, memory, quiet, runs
+from finetune.training import hardware, hub, launch, memory, pins, quiet, runs
 from finetune.training.progress import Listener, Progress, RunResult, Stage
 from finetune.training.stages import Stages
 
@@ -72,14 +72,18 @@ def train(
     data = _of_kind(_load(data_folder), recipe.task)
     recipe = _with_labels(recipe, data)
     pairs = _of_kind(_load(preferences), "preference") if preferences is not None else None
+    if pairs is not None:
+        _refuse_leaks(data, pairs)
     quiet.no_telemetry()
-    hub.check(recipe.base, recipe.revision)
+    known = pins.begun(run_folder, recipe)
+    commit = hub.check(known.base, known.revision)
     with runs.hold(run_folder) if launch.rank() == 0 else nullcontext():
-        return _train(recipe, data, pairs, run_folder, tell, command, stop)
+        return _train(recipe, commit, data, pairs, run_folder, tell, command, stop)
 
 
 def _train(
     recipe: Recipe,
+    commit: str,
     data: DataSet,
     pairs: DataSet | None,
     folder: Path,
@@ -103,7 +107,9 @@ def _train(
     stages = Stages(recipe, data, pairs, folder, on, fast, tell, stop)
     with quiet.quiet(), unsloth_weights.no_banners() if fast else nullcontext():
         if launch.rank() == 0:
-            _open(stages, command)
+            _open(stages, commit, command)
+        held = pins.begun(folder, recipe)
+        stages = replace(stages, recipe=replace(held, revision=commit or held.revision))
         began = runs.now()
         try:
             outcome = stages.run()
@@ -112,7 +118,7 @@ def _train(
                 _close(folder, began, "failed" if isinstance(error, Exception) else "interrupted")
             if memory.is_out_of_memory(error):
                 raise memory.OutOfMemory(
-                    f"Out of memory on {on.name}.", hint=memory.advice(recipe)
+                    f"Out of memory on {on.name}.", hint=_takable(memory.advice(recipe), folder)
                 ) from error
             if memory.is_disk_full(error):
                 raise memory.DiskFull(
@@ -120,6 +126,8 @@ def _train(
                     hint="Make room, and type the same again: it goes on at the last checkpoint. "
                     "Fewer are kept by --set keep_checkpoints=1, in a new run.",
                 ) from error
+            if isinstance(error, FinetuneError):
+                error.hint = _takable(error.hint, folder)
             raise
         seconds = _close(folder, began, "interrupted" if outcome.interrupted else "done", outcome)
     return RunResult(
@@ -133,15 +141,27 @@ def _train(
     )
 
 
-def _open(stages: Stages, command: Sequence[str]) -> None:
+def _takable(hint: str, folder: Path) -> str:
+    """A hint with what it takes to follow it: a run that keeps work keeps its recipe, too.
+
+    Only the settings of a second stage that failed may change in it; see `runs.reopen`.
+    """
+    changes = "--set " in hint and "--set dpo." not in hint
+    if not changes or not (folder / runs.RUN).exists() or not runs.keeps_work(folder):
+        return hint
+    return f"{hint}; and another folder, since this one keeps what was trained so far: --out RUN"
+
+
+def _open(stages: Stages, commit: str, command: Sequence[str]) -> None:
     """Begin the record, or check that it is of the same recipe, data and base."""
     recipe, data, pairs = stages.recipe, stages.data, stages.pairs
     base = Path(recipe.base)
-    base_hash = runs.hash_folder(base) if base.is_dir() else ""
+    base_hash = runs.hash_folder(base) if base.is_dir() else pins.base_hash(commit)
     pairs_digest = pairs.digest if pairs else ""
     if runs.may_resume(stages.folder):
         runs.reopen(stages.folder, recipe, data.digest, pairs_digest, base_hash)
         return
+    template, words = pins.read_template(recipe), data.manifest.get("options", {})
     record = runs.Record(
         state="running",
         command=tuple(command),
@@ -153,11 +173,14 @@ def _open(stages: Stages, command: Sequence[str]) -> None:
         seed=recipe.seed,
         data=str(data.folder.resolve()),
         data_digest=data.digest,
+        instruction=words.get("instruction", ""),
+        system=words.get("system", ""),
+        template_hash=pins.hash_of(template),
         preferences=str(pairs.folder.resolve()) if pairs else "",
         preferences_digest=pairs_digest,
         started=runs.now(),
     )
-    runs.start(stages.folder, recipe, record)
+    runs.start(stages.folder, recipe, record, template=template)
 
 
 def _close(folder: Path, began: float, state: str, outcome: Outcome | None = None) -> float:
@@ -187,7 +210,8 @@ def _with_whole_paths(recipe: Recipe) -> Recipe:
     if recipe.base and base.is_dir():
         recipe = replace(recipe, base=str(base.resolve()))
     if recipe.chat_template:
-        recipe = replace(recipe, chat_template=str(Path(recipe.chat_template).resolve()))
+        template = Path(recipe.chat_template).expanduser().resolve()
+        recipe = replace(recipe, chat_template=str(template))
     return recipe
 
 
@@ -247,6 +271,12 @@ def _load(folder: Path) -> DataSet:
         words = shlex.join(["agent", "finetune", "data", str(folder), "--out", "FOLDER"])
         raise FinetuneError(f"{folder} is a file, and no data set yet.", hint=words)
     return load(folder)
+
+
+def _refuse_leaks(data: DataSet, pairs: DataSet) -> None:
+    from finetune.data.leaks import refuse_leaks
+
+    refuse_leaks(data, pairs)
 
 
 def _of_kind(data: DataSet, kind: str) -> DataSet:

@@ -56,9 +56,11 @@ def run(trainer: Any, recipe: Recipe, plan: arguments.Plan, sitting: Sitting) ->
 
     Raises:
         Diverged: The loss is no number any more.
+        FinetuneError: See `launch.meet_in`.
     """
     from transformers import EarlyStoppingCallback, PrinterCallback, TrainerState
 
+    launch.meet_in(sitting.folder, trainer.args.device)
     trainer.remove_callback(PrinterCallback)
     if arguments.keeps_best(recipe, plan):
         trainer.add_callback(EarlyStoppingCallback(early_stopping_patience=recipe.early_stop))
@@ -82,6 +84,15 @@ def run(trainer: Any, recipe: Recipe, plan: arguments.Plan, sitting: Sitting) ->
         )
     valid = float(trainer.evaluate()["eval_loss"]) if plan.measured else None
     return Outcome(state.global_step, last, valid, interrupted=False)
+
+
+def diverged(loss: float, step: int, stage: Stage, rate: float) -> Diverged:
+    """What to raise where a stage's loss is no number any more; its hint names the stage's key."""
+    key = "dpo.learning_rate" if stage == "dpo" else "learning_rate"
+    return Diverged(
+        f"The loss is {loss} at step {step}: the training diverged.",
+        hint=f"Train again with a lower rate: --set {key}={rate / 4:g}",
+    )
 
 
 def _had_ended(state: Any, patience: int) -> bool:
@@ -115,11 +126,7 @@ def _watch(sitting: Sitting) -> Any:
             logs: dict[str, Any] = kwargs["logs"]
             loss, valid = logs.get("loss"), logs.get("eval_loss")
             if loss is not None and not math.isfinite(loss):
-                raise Diverged(
-                    f"The loss is {loss} at step {state.global_step}: the training diverged.",
-                    hint="Train again with a lower rate: --set learning_rate="
-                    f"{args.learning_rate / 4:g}",
-                )
+                raise diverged(loss, state.global_step, sitting.stage, args.learning_rate)
             said = loss is not None or valid is not None
             if not said or not self.trains or not state.is_world_process_zero:
                 return

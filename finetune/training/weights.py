@@ -1,14 +1,15 @@
 """The base, loaded as a recipe wants it, with or without a new adapter, and saved again.
 
-Weights are held in 32 bits where all of them are trained, in the precision of the arithmetic
-where only an adapter is, and in 4 bits (NF4, doubly quantized; Dettmers et al. 2023, 2305.14314)
-for qlora. No code of a model's own is ever run.
+What is trained is held in 32 bits, an adapter and a new head as well as all weights; a base under
+an adapter in the precision of the arithmetic, or in 4 bits for qlora (NF4, doubly quantized;
+Dettmers et al. 2023, 2305.14314). No code of a model's own is ever run.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any, Literal
 
 from finetune.errors import FinetuneError
 from finetune.recipe import ALL_LINEAR, Recipe
-from finetune.training import rounding, runs
+from finetune.training import pins, rounding, runs
 
 Precision = Literal["bf16", "fp16", "fp32"]
 
@@ -75,15 +76,33 @@ def precision(recipe: Recipe, on: Device) -> Precision:
     return "bf16" if on.bf16 else "fp16"
 
 
+def arithmetic(recipe: Recipe, on: Device) -> AbstractContextManager[Any]:
+    """A block that computes in the recipe's precision, as the trainers do, whatever the weights'.
+
+    Args:
+        recipe: Says the precision.
+        on: Where the model is.
+    """
+    import torch
+
+    kind = precision(recipe, on)
+    return torch.autocast(on.kind, dtype=_kinds()[kind], enabled=kind != "fp32")
+
+
+def _kinds() -> dict[Precision, Any]:
+    import torch
+
+    return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+
+
 def speed(recipe: Recipe, on: Device) -> float:
     """Floating-point operations a second that the device does on large matrices, measured."""
     import time
 
     import torch
 
-    kinds = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
     side = 1024 if on.kind == "cpu" else 8192
-    matrix = torch.rand(side, side, dtype=kinds[precision(recipe, on)], device=on.kind)
+    matrix = torch.rand(side, side, dtype=_kinds()[precision(recipe, on)], device=on.kind)
     product = matrix @ matrix  # the first one sets up what the others use
     repeats = 3
     began = time.perf_counter()
@@ -114,13 +133,10 @@ def dress(found: Any, recipe: Recipe) -> Any:
     """A loaded tokenizer with the recipe's template, and a pad token.
 
     Raises:
-        BaseError: The template's file cannot be read.
+        RunError: The template's file cannot be read.
     """
     if recipe.chat_template:
-        try:
-            found.chat_template = Path(recipe.chat_template).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise BaseError(f"chat_template: {recipe.chat_template}: {error}.") from error
+        found.chat_template = pins.read_template(recipe)
     if found.pad_token is None:
         found.pad_token = found.eos_token
     found.padding_side = "right"
@@ -194,19 +210,12 @@ def save(model: Any, its_tokenizer: Any, folder: Path, *, rounds: bool = False) 
     return runs.put(partial, folder)
 
 
-def hub_commit(model: Any) -> str:
-    """`commit:…` of a base that came from the hub; empty where unknown."""
-    commit = getattr(model.config, "_commit_hash", None)
-    return f"commit:{commit}" if commit else ""
-
-
 def _load(kind: Any, recipe: Recipe, on: Device, **settings: Any) -> Any:
     import torch
 
-    words = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
-    arithmetic = words[precision(recipe, on)]
+    computed = _kinds()[precision(recipe, on)]
     if recipe.method == "qlora":
-        settings |= _four_bits(recipe, on, arithmetic)
+        settings |= _four_bits(recipe, on, computed)
     if recipe.packing:
         if on.kind != "cuda" or find_spec("flash_attn") is None:
             raise BaseError(
@@ -220,7 +229,7 @@ def _load(kind: Any, recipe: Recipe, on: Device, **settings: Any) -> Any:
             revision=recipe.revision or "main",
             trust_remote_code=False,
             # All-trained weights keep 32 bits: a small step would be rounded away in 16.
-            dtype=arithmetic if recipe.adapter else torch.float32,
+            dtype=computed if recipe.adapter else torch.float32,
             **settings,
         )
     except (OSError, ValueError) as error:
@@ -228,7 +237,7 @@ def _load(kind: Any, recipe: Recipe, on: Device, **settings: Any) -> Any:
     return model
 
 
-def _four_bits(recipe: Recipe, on: Device, arithmetic: Any) -> dict[str, Any]:
+def _four_bits(recipe: Recipe, on: Device, computed: Any) -> dict[str, Any]:
     if find_spec("bitsandbytes") is None:
         raise BaseError(
             "qlora needs the package bitsandbytes.",
@@ -244,7 +253,7 @@ def _four_bits(recipe: Recipe, on: Device, arithmetic: Any) -> dict[str, Any]:
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=arithmetic,
+            bnb_4bit_compute_dtype=computed,
         ),
         "device_map": {"": torch.device("cuda", local_rank()) if on.kind == "cuda" else on.kind},
     }
@@ -304,9 +313,14 @@ def _with_new_adapter(model: Any, recipe: Recipe, task: str) -> Any:
         task_type=task,
     )
     try:
-        return get_peft_model(model, config)
+        adapted = get_peft_model(model, config)
     except ValueError as error:
         raise BaseError(f"The base takes no adapter: {error}.") from error
+    # peft does so with the adapter's matrices, and leaves a classifier's head at the base's bits.
+    for weight in adapted.parameters():
+        if weight.requires_grad:
+            weight.data = weight.data.float()
+    return adapted
 
 
 def _cannot_load(recipe: Recipe, error: Exception) -> BaseError:

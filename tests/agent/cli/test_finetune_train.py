@@ -139,9 +139,12 @@ def test_the_command_for_two_devices_is_printed_and_trains_over_gloo(
     assert ran.stdout.count("Trained") == 1
     # 16 rows in batches of 4, shared by two.
     assert runs.read(run).steps == 2
-    several = agent(*words, "--devices", "4", "--machines", "2").out
-    assert "--num_processes 8 --num_machines 2" in several
-    assert "--main_process_ip ADDRESS" in several
+    several = agent(*words, "--devices", "4", "--machines", "2")
+    assert "--num_processes 8 --num_machines 2" in several.out
+    assert "--main_process_ip ADDRESS" in several.out
+    assert "its own --machine_rank" in several.err
+    assert "the run's folder must be on a disk that all of them have" in several.err
+    assert agent(*words, "--devices", "2").err == ""
 
 
 def test_ctrl_c_ends_in_order_and_the_run_goes_on_as_told(

@@ -4,15 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from agent.budget import Budget
 from agent.card import Card, CardError, Example, parse, read, render
 from agent.config import Config
 from agent.errors import ConfigError
+from agent.messages import Message
 from agent.models.local import Local
 from agent.models.scripted import Scripted
 from agent.paths import Paths
 from agent.persona.cards import available, find, folder, load
-from agent.persona.voices import Prompted, Tables
+from agent.persona.voices import Asked, Prompted, Tables
 from agent.persona.wearing import put_on
+from agent.prompts import prompt
 from agent.wiring import Parts
 
 FULL = Card(
@@ -28,6 +31,8 @@ FULL = Card(
     adapter="voice",
     scale=0.5,
     trained=True,
+    instruction="Say it aloud:\n{text}",
+    system="You are a bard.",
 )
 
 
@@ -59,6 +64,8 @@ def test_an_adapter_is_found_beside_its_card(tmp_path: Path) -> None:
         ("scale = -1", "'scale' must be a number"),
         ("scale = true", "'scale' must be a number"),
         ("trained = 1", "'trained' must be true or false"),
+        ("instruction = 1", "'instruction' must be a text"),
+        ('instruction = "Say it."', "'instruction' does not say where the text goes: {text}"),
         ('rules = "one"', "'rules' must be a list"),
         ("words = [1]", "'words' must be a table"),
         ("examples = 1", "write examples as"),
@@ -144,6 +151,21 @@ def test_trained_weights_are_asked_as_they_were_trained_with_and_without_an_adap
     voice, _ = worn(paths, 'model = "ollama_chat/bard"')
     assert isinstance(voice, Prompted)
     assert not voice.single
+
+
+async def test_a_trained_voice_is_asked_in_the_words_of_its_own_set(paths: Paths) -> None:
+    sentence = Asked(0, "The lamp of {1} was lit.")
+    for text, expected in (
+        ("", (Message("user", prompt("persona_trained", text=sentence.text)),)),
+        (
+            'instruction = "Sing: {text}"\nsystem = "You are a bard."',
+            (Message("system", "You are a bard."), Message("user", f"Sing: {sentence.text}")),
+        ),
+    ):
+        model = Scripted(["Sung."])
+        voice = Prompted(parse(f"trained = true\n{text}", name="bard"), model, trained=True)
+        assert await voice.say([sentence], Budget(), []) == {0: "Sung."}
+        assert model.calls == [expected]
 
 
 def test_a_model_of_its_own_gets_neither_address_nor_key_of_the_other(paths: Paths) -> None:

@@ -36,6 +36,18 @@ def test_what_no_voice_may_touch_is_taken_out(sentence: str, kept: str) -> None:
     assert masked.restore(masked.text) == sentence
 
 
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        ("It was lit in **1902** there.", "“1902”"),
+        ("Run `make x` now.", "“make x”"),
+        ("It said “all is lost” again.", "“all is lost”"),
+    ],
+)
+def test_what_was_left_out_is_told_without_its_markdown(sentence: str, shown: str) -> None:
+    assert mask(sentence).fault("It is so.") == f"leaves out {shown}"
+
+
 def test_a_hole_that_is_lost_moved_repeated_or_made_up_is_told() -> None:
     masked = mask("Ada met Tom [1].")
     assert masked.kept == ("Ada", "Tom", "[1]")

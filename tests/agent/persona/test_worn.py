@@ -156,6 +156,34 @@ def test_a_persona_that_is_put_on_stays_on_until_it_is_taken_off(
     assert agent("ask", QUESTION).out.startswith("The lamp")
 
 
+def test_a_card_that_is_worn_by_its_path_is_starred(
+    agent: Agent,  # noqa: F811
+    home: Path,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "voice" / "bard.toml"
+    file.parent.mkdir()
+    file.write_text('description = "Sings."\nmodel = "rules"\n')
+    assert agent("persona", "use", file).code == 0
+    starred = [row for row in agent("persona").out.splitlines() if row.startswith("*")]
+    assert len(starred) == 1
+    assert starred[0].startswith("* bard")
+    assert starred[0].endswith(f"Sings. ({file})")
+    rows = json.loads(agent("persona", "list", "--json").out)
+    assert [(row["name"], row["file"]) for row in rows if row["worn"]] == [("bard", str(file))]
+    # One of the user's own, named by its path, is that one.
+    own = Path(agent("persona", "new", "host").out.strip())
+    assert agent("persona", "use", own).code == 0
+    rows = json.loads(agent("persona", "list", "--json").out)
+    assert [row["name"] for row in rows if row["worn"]] == ["host"]
+    assert len(rows) == 4
+    assert agent("persona", "use", file).code == 0
+    file.unlink()
+    ran = agent("persona")
+    assert ran.code == 0
+    assert "bard.toml cannot be read" in ran.err
+
+
 def test_an_unknown_persona_is_a_wrong_setting_before_anything_is_asked(
     agent: Agent,  # noqa: F811
     note: Path,
@@ -197,6 +225,49 @@ def test_a_new_card_may_wear_an_adapter(agent: Agent, tmp_path: Path) -> None:  
     shown = json.loads(agent("persona", "show", "mine", "--json").out)
     assert shown["adapter"] == str(tmp_path / "voice")
     assert (shown["model"], shown["scale"], shown["keep"]) == ("local:w", 0.5, "facts")
+
+
+def test_a_new_card_speaks_with_what_an_export_wrote(
+    agent: Agent,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = tmp_path / "voice"
+    out.mkdir()
+    (out / "export.json").write_text('{"card": "bierce.toml"}')
+    (out / "bierce.toml").write_text(
+        'model = "local:/base"\nadapter = "adapter"\nkeep = "facts"\n'
+        'instruction = "Sing: {text}"\nsystem = "You are a bard."\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    for name, option, where in (
+        ("one", "--trained", "voice"),
+        ("two", "--from", "voice/bierce.toml"),
+    ):
+        made = agent("persona", "new", name, option, where, "--scale", "0.8")
+        assert made.code == 0, made.err
+        shown = json.loads(agent("persona", "show", name, "--json").out)
+        assert (shown["model"], shown["adapter"]) == ("local:/base", str(out / "adapter"))
+        assert (shown["keep"], shown["scale"]) == ("facts", 0.8)
+        assert (shown["instruction"], shown["system"]) == ("Sing: {text}", "You are a bard.")
+    both = agent("persona", "new", "x", "--trained", "voice", "--from", "sailor")
+    assert both.code == 2
+    assert "exclude each other" in both.err
+
+
+def test_what_is_no_export_is_named_with_the_command_that_makes_one(
+    agent: Agent,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    for text in (None, "{}", "[", '{"card": "../../secret.toml"}', '{"card": 3}'):
+        if text is not None:
+            (run / "export.json").write_text(text)
+        made = agent("persona", "new", "mine", "--trained", run)
+        assert made.code == 2
+        assert f"{run} is no export" in made.err.replace("\n", " ")
+        assert f"agent finetune export {run} --out FOLDER" in made.err.replace("\n", " ")
 
 
 def test_a_broken_card_is_named_and_the_others_are_listed(agent: Agent, home: Path) -> None:  # noqa: F811

@@ -254,3 +254,51 @@ def test_sources_that_train_different_things_make_no_set_unasked(tmp_path: Path)
         prepare([chat, labels], tmp_path / "set")
     with pytest.raises(FinetuneError, match="gives no chat rows"):
         prepare([chat, labels], tmp_path / "set", Options(kind="chat"))
+
+
+def weighted(*weights: object) -> dict[str, object]:
+    """A conversation whose answers have these weights, None for no key."""
+    turns: list[dict[str, object]] = []
+    for number, weight in enumerate(weights):
+        turns.append({"role": "user", "content": f"Question {number}?"})
+        answer: dict[str, object] = {"role": "assistant", "content": f"Answer {number}."}
+        turns.append(answer if weight is None else answer | {"weight": weight})
+    return {"messages": turns}
+
+
+def test_an_answer_of_weight_0_keeps_it_and_others_lose_the_key(tmp_path: Path) -> None:
+    _, (row,) = made(tmp_path, [weighted(0, 1, None)])
+    assert [turn.get("weight") for turn in row["messages"]] == [None, 0, None, None, None, None]
+    assert "weight" not in row["messages"][3]
+
+
+def test_what_follows_the_last_answer_that_counts_is_left_out(tmp_path: Path) -> None:
+    done, (row,) = made(tmp_path, [weighted(1, 0), weighted(0, 0), weighted(0.5)])
+    assert [turn["content"] for turn in row["messages"]] == ["Question 0?", "Answer 0."]
+    assert [line for line, _ in told(done.folder, "repaired")] == [1]
+    assert told(done.folder, "left out") == [(2, "all its answers have weight 0")]
+    assert told(done.folder, "broken") == [(3, "a weight is 0 or 1, not 0.5")]
+
+
+def test_an_answer_joined_with_one_of_weight_0_is_not_trained_either(tmp_path: Path) -> None:
+    turns = weighted(0, 1)["messages"]
+    assert isinstance(turns, list)
+    turns.insert(2, {"role": "assistant", "content": "More."})
+    done, (row,) = made(tmp_path, [{"messages": turns}])
+    assert row["messages"][1] == {
+        "role": "assistant",
+        "content": "Answer 0.\n\nMore.",
+        "weight": 0,
+    }
+    assert any("weight 0" in reason for _, reason in told(done.folder, "repaired"))
+
+
+def test_the_prompt_of_a_preference_has_no_weights(tmp_path: Path) -> None:
+    rows = [weighted(0, 1), {**PREFERRED, "prompt": weighted(0, 1)["messages"][:3]}]  # type: ignore[index]
+    _, found = made(tmp_path, rows[:1], replace(ALL, kind="preference"))
+    assert found[0]["prompt"][1] == {"role": "assistant", "content": "Answer 0."}
+    _, found = made(tmp_path, rows[1:])
+    assert found[0]["prompt"][1] == {"role": "assistant", "content": "Answer 0."}
+
+
+PREFERRED = {"chosen": "It is so.", "rejected": "It is not so."}

@@ -20,9 +20,11 @@ def test_a_set_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     found = load(done.folder)
     assert found.kind == "chat"
     assert found.train == train
-    assert [len(rows) for rows in (found.train, found.valid, found.test)] == [32, 4, 4]
+    rows = {"train": found.train, "valid": found.valid, "test": found.test}
+    assert {name: len(its) for name, its in rows.items()} == done.counts
+    assert sum(done.counts.values()) == 40
     assert found.digest == done.manifest["digest"]
-    assert found.manifest["statistics"]["train"]["turns"] == {"1": 32}
+    assert found.manifest["statistics"]["train"]["turns"] == {"1": len(train)}
 
 
 def test_the_same_sources_and_options_give_the_same_bytes(tmp_path: Path) -> None:

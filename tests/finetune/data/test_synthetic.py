@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -147,3 +148,66 @@ def test_a_model_is_asked_for_wrong_answers_only_where_no_rule_makes_one(tmp_pat
     assert list(texts(files, kind, options, "plain")) == ["It is 12.", "Alas!"]
     assert list(texts(files, kind, options, "wrong")) == ["Alas!"]
     assert list(texts(files, "chat", options, "plain")) == []
+
+
+LETTERS = (
+    "I do not write letters as a rule. But ann@mail.example.org had 3 of them from me.\n\n"
+    "A letter is a visit without the weather. It asks for no chair, and it leaves when told.\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("what", "sent"),
+    [("flag", ["ann@mail.example.org", "A letter"]), ("mask", ["[email]", "A letter"])],
+)
+async def test_personal_data_is_masked_before_a_model_is_asked_and_its_answer_is_found(
+    tmp_path: Path, what: Any, sent: list[str]
+) -> None:
+    source = tmp_path / "letters.txt"
+    source.write_text(LETTERS)
+    options = replace(ALL, pii=what)
+    files = find([Source(source)], options)
+    model = Model()
+    with Journal(tmp_path / "j") as journal:
+        found = texts(files, set_kind(files, options), options, "plain")
+        await write_versions(found, "plain", model, journal)
+    assert len(model.asked) == 2
+    assert all(part in text for part, text in zip(sent, sorted(model.asked)[::-1], strict=True))
+    done = prepare([source], tmp_path / "set", options, journal=Journal(tmp_path / "j"))
+    assert len(read(done.folder / "train.jsonl")) == 4
+    assert done.told["pii"] == 2
+    kept = (tmp_path / "j").read_text() + (done.folder / "train.jsonl").read_text()
+    assert ("ann@" in kept) is (what == "flag")
+
+
+@pytest.mark.parametrize("kind", ["chat", "preference"])
+def test_a_text_whose_row_will_be_dropped_is_sent_to_no_model(tmp_path: Path, kind: Any) -> None:
+    source = tmp_path / "letters.txt"
+    source.write_text(LETTERS)
+    options = replace(ALL, pii="drop", kind=kind)
+    files = find([Source(source)], options)
+    assert [text[:8] for text in texts(files, kind, options, "plain")] == ["A letter"]
+    assert not any("ann@" in text for text in texts(files, kind, options, "wrong"))
+
+
+def test_a_masked_answer_is_not_preferred_to_itself(tmp_path: Path) -> None:
+    row = {"instruction": "How?", "output": "Call me at +49 170 1234567, please."}
+    options = replace(ALL, kind="preference", pii="mask")
+    kept = {"instruction": "Why?", "output": "It is late, and there is a boat at 7."}
+    done = prepare([lines(tmp_path / "rows.jsonl", [row, kept])], tmp_path / "set", options)
+    assert done.counts["train"] == 1
+    assert told(done.folder, "left out")[0][0] == 1
+
+
+def test_an_answer_with_personal_data_has_its_masked_plain_version_rejected(
+    tmp_path: Path,
+) -> None:
+    row = {"instruction": "How?", "output": "Ann@mail.example.org, sir, methinks."}
+    options = replace(ALL, kind="preference", pii="mask")
+    with Journal(tmp_path / "j") as journal:
+        journal.keep("plain", "[email], sir, methinks.", "It is [email].")
+    source = lines(tmp_path / "rows.jsonl", [row])
+    done = prepare([source], tmp_path / "set", options, journal=Journal(tmp_path / "j"))
+    (found,) = read(done.folder / "train.jsonl")
+    assert found["chosen"][0]["content"] == "[email], sir, methinks."
+    assert found["rejected"][0]["content"] == "It is [email]."

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from finetune import recipe as recipes
-from finetune.data import prepare
+from finetune.data import load, prepare
 from finetune.data.options import Options, Source
 from finetune.errors import FinetuneError
 from finetune.evaluation.evaluate import evaluate
 from finetune.evaluation.models import Chats, Speaker
-from finetune.training import encode, quiet, runs
+from finetune.evaluation.questions import Asked
+from finetune.evaluation.work import Work
+from finetune.training import encode, pins, quiet, runs, weights
 from finetune.training.train import train
 from tests.finetune.evaluation.conftest import recipe
 from tests.finetune.training import sets
@@ -57,6 +59,31 @@ def test_an_adapter_is_told_from_its_base_on_rows_that_were_held_out(
     assert ("base: held-out rows", 36, 36) in told
     assert ("trained model: answers", 36, 36) in told
     json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_sentences_are_handed_over_in_the_words_of_the_training_whatever_set_is_measured_on(
+    adapter_run: Path, data: Path
+) -> None:
+    _, held, trained = pins.finished(adapter_run)
+    work = Work(
+        recipe=held,
+        trained=trained,
+        data=load(data),
+        plain=None,
+        sentences=["It was lit."],
+        samples=1,
+        instruction="Sing: {text}",
+        system="You are a bard.",
+        check=no_digits_lost,
+        tell=lambda what, done, total: None,
+    )
+    asked = Asked(work, weights.tokenizer(held), load(data).valid)
+    assert asked.restyle == [
+        [
+            {"role": "system", "content": "You are a bard."},
+            {"role": "user", "content": "Sing: It was lit."},
+        ]
+    ]
 
 
 def test_the_base_is_the_same_whether_an_adapter_or_all_weights_were_trained(

@@ -31,7 +31,8 @@ def test_a_gguf_file_answers_as_the_weights_do(tmp_path: Path, kind: str) -> Non
         assert item.agreement.share == 1.0
         assert item.agreement.tokens == 4 * 32
         assert item.size == item.path.stat().st_size
-    assert done.notes == ("The run's data set is gone: they were asked general questions.",)
+    (note,) = done.notes
+    assert note.startswith(f"The run's data set {tmp_path / 'run' / 'no-data'} is gone")
 
 
 def test_each_kind_is_written_with_what_serves_it(run: Path, base: Path, tmp_path: Path) -> None:
@@ -56,6 +57,7 @@ def test_each_kind_is_written_with_what_serves_it(run: Path, base: Path, tmp_pat
         assert item.agreement.error < 1e-4
     record = json.loads((out / "export.json").read_text())
     assert [item["file"] for item in record["items"]] == ["adapter", "merged", "old-salt-f16.gguf"]
+    assert record["card"] == done.card.name
     assert record["items"][1]["same"] == record["items"][1]["tokens"]
     card = read_card(done.card)
     assert (card.name, card.keep, card.model) == ("old-salt", "facts", f"local:{base.resolve()}")
@@ -102,12 +104,39 @@ def test_prompts_are_of_the_runs_own_set_where_it_is_there(run: Path, tmp_path: 
 
     data = sets.write(tmp_path / "data", "chat", sets.chats(4), sets.chats(2, start=50))
     copy = Path(shutil.copytree(run, tmp_path / "run"))
-    runs.update(copy, data=str(data))
+    digest = json.loads((data / "manifest.json").read_text())["digest"]
+    runs.update(copy, data=str(data), data_digest=digest)
     found = source.find(copy)
-    assert found.own_prompts
+    assert found.note == ""
     asked = [[dict(turn) for turn in prompt] for prompt in found.prompts]
     rows = [*sets.chats(2, start=50), *sets.chats(4)]
     assert asked == [row["messages"][:1] for row in rows]
+
+
+@pytest.mark.parametrize("kind", ["classify", "preference", "chat"])
+def test_a_set_that_was_made_anew_is_told_and_general_questions_are_asked(
+    kind: str, run: Path, tmp_path: Path
+) -> None:
+    from finetune.export import source
+    from tests.finetune.training import sets
+
+    rows = {"classify": sets.labelled, "preference": sets.pairs, "chat": sets.chats}[kind](4)
+    data = sets.write(tmp_path / "data", kind, rows)
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    runs.update(copy, data=str(data), data_digest="that it was trained on")
+    found = source.find(copy)
+    assert found.prompts[0][0]["content"] == "Who are you?"
+    assert f"{data} is not the set that was trained on any more" in found.note
+    assert "make it again from the same sources" in found.note
+
+
+def test_a_voice_is_served_in_the_words_that_it_was_trained_with(run: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    runs.update(copy, instruction="Sing: {text}", system="You are a bard.")
+    done = export(copy, tmp_path / "out", Options(("gguf",)))
+    card = read_card(done.card)
+    assert (card.instruction, card.system) == ("Sing: {text}", "You are a bard.")
+    assert 'SYSTEM """You are a bard."""' in (done.folder / "Modelfile").read_text()
 
 
 def test_a_file_that_answers_otherwise_is_not_kept(

@@ -62,6 +62,20 @@ def test_fix_names_the_copies_and_succeeds(typed, set_of: MAKE_SET, recipe_file:
     assert code == 2
 
 
+def test_a_mended_recipe_replaces_no_file(typed, set_of: MAKE_SET, recipe_file: Path) -> None:
+    first = recipe_file.with_name("mine.mended.toml")
+    first.write_text("# mine")
+    words = (recipe_file, "--data", set_of(chat("And where?", "fox " * 60)), "--fix")
+    _, out, _ = typed(*words)
+    assert first.read_text() == "# mine"
+    assert "Mended recipe: " in out
+    assert "mine.mended-2.toml" in out
+    assert recipes.load(recipe_file.with_name("mine.mended-2.toml")).max_length == 128
+    _, out, _ = typed(*words)
+    assert "mine.mended-2.toml" in out
+    assert not recipe_file.with_name("mine.mended-3.toml").exists()
+
+
 def test_a_shown_row_marks_what_is_trained_without_colour(
     typed, set_of: MAKE_SET, recipe_file: Path
 ) -> None:

@@ -118,6 +118,24 @@ def test_a_leaking_and_a_repeated_row_are_left_out_of_training(
     assert mended.valid == load(folder).valid
 
 
+def test_a_preference_that_the_set_holds_out_is_an_error_and_left_out_of_the_copy(
+    recipe_of: MAKE_RECIPE, set_of: MAKE_SET
+) -> None:
+    question, answer = sets.chats(1, start=500)[0]["messages"]
+    plain = {"role": "assistant", "content": "It lives there."}
+    row = {"prompt": [question], "chosen": [answer], "rejected": [plain]}
+    pairs = set_of(row, kind="preference", name="pairs", good=20)
+    recipe = recipe_of(dpo={})
+    report = check(recipe, set_of(), preferences=pairs)
+    assert lines(of_code(report, "preference-leak")) == ["preferences/train.jsonl:3"]
+    assert [one.code for one in report.errors] == ["preference-leak"]
+
+    mended = check(recipe, set_of(name="other"), preferences=pairs, fix=True)
+    assert mended.errors == ()
+    assert mended.preferences is not None
+    assert load(mended.preferences).train == load(pairs).train[:2] + load(pairs).train[3:]
+
+
 def test_the_end_of_turn_is_drawn_into_the_markers_of_a_copy(
     base_with: MAKE_BASE, recipe_of: MAKE_RECIPE, set_of: MAKE_SET
 ) -> None:
@@ -132,6 +150,18 @@ def test_the_end_of_turn_is_drawn_into_the_markers_of_a_copy(
     (row,) = encode.chats(tokenizer, [chat("Who sings?", "The owl.")], 128).rows
     trained = [label for label in row["labels"] if label != encode.NO_LOSS]
     assert trained[-1] == tokenizer.eos_token_id
+
+
+def test_a_mended_template_replaces_no_file(
+    base_with: MAKE_BASE, recipe_of: MAKE_RECIPE, set_of: MAKE_SET
+) -> None:
+    folder = set_of()
+    other = folder.with_name("set.mended.jinja")
+    other.write_text("mine")
+    base = str(base_with(template=MARKS_END_OUTSIDE))
+    report = check(recipe_of(base=base), folder, fix=True)
+    assert other.read_text() == "mine"
+    assert Path(report.recipe.chat_template).name == "set.mended-2.jinja"
 
 
 def test_what_cannot_be_mended_stays_an_error(recipe_of: MAKE_RECIPE, set_of: MAKE_SET) -> None:

@@ -28,6 +28,39 @@ def test_loss_falls_on_the_answers_and_their_end_of_turn_and_on_nothing_else(
     assert tokenizer.decode(encoded["input_ids"]) == rendered
 
 
+UNMARKED = (
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+
+
+@pytest.mark.parametrize("template", ["", UNMARKED], ids=["marked", "unmarked"])
+def test_an_answer_of_weight_0_is_read_and_carries_no_loss(tokenizer: Any, template: str) -> None:
+    tokenizer.chat_template = template or tokenizer.chat_template
+    said = [*turns("Where?", "By the hill."), *turns("And then?", "It sleepeth.")]
+    row = {"messages": [said[0], {**said[1], "weight": 0}, *said[2:]]}
+    (encoded,) = encode.chats(tokenizer, [row], 128).rows
+    trained = [label for label in encoded["labels"] if label != encode.NO_LOSS]
+    assert tokenizer.decode(trained).strip() == "It sleepeth.<|im_end|>"
+    (plain,) = encode.chats(tokenizer, [{"messages": said}], 128).rows
+    assert encoded["input_ids"] == plain["input_ids"]
+    row = {"messages": [{**turn, "weight": 0} for turn in said]}
+    assert encode.chats(tokenizer, [row], 128).dropped == 1
+
+
+def test_a_template_that_marks_more_than_answers_is_refused_where_weights_differ(
+    tokenizer: Any,
+) -> None:
+    tokenizer.chat_template = (
+        "{% for m in messages %}"
+        "{% generation %}{{ m['content'] + '<|im_end|>' }}{% endgeneration %}{{ '\n' }}{% endfor %}"
+    )
+    said = [*turns("Where?", "By the hill."), *turns("And then?", "It sleepeth.")]
+    row = {"messages": [said[0], {**said[1], "weight": 0}, *said[2:]]}
+    with pytest.raises(FinetuneError, match=r"Row 1: .* weight 0"):
+        encode.chats(tokenizer, [row], 128)
+
+
 def test_cut_and_dropped_rows_are_counted(tokenizer: Any) -> None:
     rows = [
         {"messages": turns("Where?", "There.")},

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -28,10 +29,11 @@ def hub_that(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     def answer(said: Exception | None) -> list[str]:
         asked: list[str] = []
 
-        def model_info(self: Any, name: str, **settings: Any) -> None:
+        def model_info(self: Any, name: str, **settings: Any) -> Any:
             asked.append(name)
             if said is not None:
                 raise said
+            return SimpleNamespace(sha="c0ffee")
 
         monkeypatch.setattr(huggingface_hub.HfApi, "model_info", model_info)
         return asked
@@ -41,13 +43,13 @@ def hub_that(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
 def test_a_folder_is_not_asked_for(hub_that: Any, tmp_path: Path) -> None:
     asked = hub_that(None)
-    hub.check(str(tmp_path))
+    assert hub.check(str(tmp_path)) == ""
     assert asked == []
 
 
 def test_a_model_that_is_on_the_hub_passes(hub_that: Any) -> None:
     asked = hub_that(None)
-    hub.check("house/voice")
+    assert hub.check("house/voice") == "c0ffee"
     assert asked == ["house/voice"]
 
 

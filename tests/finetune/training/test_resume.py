@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import signal
@@ -15,8 +16,12 @@ from finetune import recipe as recipes
 from finetune.errors import FinetuneError
 from finetune.recipe import Recipe
 from finetune.training import runs
+from finetune.training.memory import OutOfMemory
+from finetune.training.progress import Progress
 from finetune.training.runs import RunError
+from finetune.training.stages import Stages
 from finetune.training.train import train
+from finetune.training.watch import Diverged, Outcome, diverged
 from tests.finetune.training import sets
 
 MakeRecipe = Callable[..., Recipe]
@@ -153,6 +158,64 @@ def test_a_run_that_failed_before_its_first_checkpoint_may_be_tried_with_another
     assert "q_proj" in caught.value.hint
     assert runs.read(run).state == "failed"
     assert train(recipe_of(max_steps=1), data, run).steps == 1
+
+
+def test_a_second_stage_that_diverged_is_tried_with_what_its_hint_says_in_the_same_folder(
+    recipe_of: MakeRecipe, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = sets.write(tmp_path / "pairs", "preference", sets.pairs(12))
+    run, recipe = tmp_path / "run", recipe_of(max_steps=2, dpo={"max_steps": 4})
+
+    def break_it(stages: Stages, first: Path) -> Outcome:
+        sitting = stages._sitting("dpo")
+        raise diverged(math.nan, 3, sitting.stage, stages.recipe.dpo.learning_rate)  # type: ignore[union-attr]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Stages, "_preferences", break_it)
+        with pytest.raises(Diverged) as caught:
+            train(recipe, data, run, preferences=pairs)
+    assert caught.value.hint.endswith("--set dpo.learning_rate=1.25e-06")
+    first = (run / "sft" / "adapter" / "adapter_model.safetensors").read_bytes()
+    less = recipe_of(max_steps=2, dpo={"max_steps": 4, "learning_rate": 1.25e-6})
+    assert train(less, data, run, preferences=pairs).steps == 4
+    assert runs.read_recipe(run).dpo == less.dpo
+    assert (run / "sft" / "adapter" / "adapter_model.safetensors").read_bytes() == first
+    steps = [(row["stage"], row["step"]) for row in runs.metrics(run) if "loss" in row]
+    assert steps == [("sft", 1), ("sft", 2), *(("dpo", step) for step in range(1, 5))]
+
+
+def test_a_second_stage_tried_anew_begins_at_its_first_step(
+    recipe_of: MakeRecipe, data: Path, tmp_path: Path
+) -> None:
+    pairs = sets.write(tmp_path / "pairs", "preference", sets.pairs(12))
+    run, recipe = tmp_path / "run", recipe_of(max_steps=2, dpo={"max_steps": 4})
+    assert train(recipe, data, run, preferences=pairs, stop=_after(3)).interrupted
+    other = recipe_of(max_steps=2, dpo={"max_steps": 4, "beta": 0.5})
+    with pytest.raises(RunError, match="has another recipe"):
+        train(other, data, run, preferences=pairs)
+    runs.update(run, state="failed")
+    with pytest.raises(RunError, match="has another recipe"):
+        train(recipe_of(max_steps=3, dpo={"max_steps": 4}), data, run, preferences=pairs)
+    assert train(other, data, run, preferences=pairs).steps == 4
+    steps = [row["step"] for row in runs.metrics(run) if row["stage"] == "dpo" and "loss" in row]
+    assert steps == [1, 2, 3, 4]
+
+
+def test_a_hint_to_change_the_recipe_names_a_new_folder_where_this_one_keeps_the_old(
+    recipe_of: MakeRecipe, data: Path, tmp_path: Path
+) -> None:
+    import torch
+
+    def fills_up(report: Progress) -> None:
+        if report.step == 5:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    with pytest.raises(OutOfMemory) as caught:
+        train(recipe_of(batch_size=4), data, tmp_path / "run", progress=fills_up)
+    assert caught.value.hint.endswith(
+        "; and another folder, since this one keeps what was trained so far: --out RUN"
+    )
+    assert "--set batch_size=2" in caught.value.hint
 
 
 def test_two_processes_do_not_train_in_one_folder(

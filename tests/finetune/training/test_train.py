@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-import atexit
 import errno
 import json
 import math
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +10,9 @@ from typing import Any
 import pytest
 
 from finetune.errors import FinetuneError
+from finetune.evaluation.models import predicted
 from finetune.recipe import Recipe
-from finetune.training import rounding, runs, unsloth_weights, weights
+from finetune.training import rounding, runs, weights
 from finetune.training.memory import DiskFull, OutOfMemory
 from finetune.training.progress import Progress
 from finetune.training.quiet import quiet
@@ -47,6 +45,18 @@ def test_an_adapter_is_trained_and_the_run_says_where_it_came_from(
     assert result.valid_loss == min(row["valid_loss"] for row in rows if "valid_loss" in row)
     assert [report.step for report in told if report.loss is not None] == list(range(1, 17))
     assert (run / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_run_keeps_the_words_in_which_its_set_hands_over_a_text(
+    recipe_of: MakeRecipe, tmp_path: Path
+) -> None:
+    data = sets.write(tmp_path / "data", "chat", sets.chats(4))
+    manifest = json.loads((data / "manifest.json").read_text())
+    manifest["options"] = {"instruction": "Sing: {text}", "system": "You are a bard."}
+    (data / "manifest.json").write_text(json.dumps(manifest))
+    train(recipe_of(max_steps=1), data, tmp_path / "run")
+    record = runs.read(tmp_path / "run")
+    assert (record.instruction, record.system) == ("Sing: {text}", "You are a bard.")
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_one_others(
@@ -108,6 +118,17 @@ def test_a_layer_to_train_that_the_base_lacks_is_named_with_those_it_has(
     assert "lm_head" not in caught.value.hint
 
 
+def test_a_second_stage_on_what_is_held_out_is_refused(
+    recipe_of: MakeRecipe, tmp_path: Path
+) -> None:
+    data = sets.write(tmp_path / "data", "chat", sets.chats(8), sets.chats(2, start=8))
+    pairs = sets.write(tmp_path / "pairs", "preference", sets.pairs(10))
+    recipe = recipe_of(dpo={"max_steps": 4})
+    with pytest.raises(FinetuneError, match=r"hold what .* holds out \(lines 9, 10\)"):
+        train(recipe, data, tmp_path / "run", preferences=pairs)
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_a_second_stage_learns_preferences(
     method: str, recipe_of: MakeRecipe, data: Path, tmp_path: Path
@@ -141,6 +162,39 @@ def test_a_classifier_learns_its_labels(method: str, recipe_of: MakeRecipe, tmp_
     if method == "full":
         assert result.weights is not None
         assert AutoConfig.from_pretrained(result.weights).id2label == {0: "tame", 1: "wild"}
+
+
+@pytest.mark.parametrize("task", ["chat", "classify"])
+def test_what_is_trained_beside_weights_of_16_bits_has_32(
+    task: str, recipe_of: MakeRecipe, data: Path, tmp_path: Path
+) -> None:
+    import torch
+    from peft import load_peft_weights
+
+    if task == "classify":
+        data = sets.write(tmp_path / "data", "classify", sets.labelled(32), sets.labelled(8))
+    recipe = recipe_of(task=task, precision="bf16", batch_size=4, epochs=4)
+    with quiet():
+        model = (
+            weights.classifier(recipe, weights.device(), ("tame", "wild"), 0)
+            if task == "classify"
+            else weights.chat_model(recipe, weights.device())
+        )
+    kinds = {one.requires_grad: one.dtype for one in model.parameters()}
+    assert kinds == {False: torch.bfloat16, True: torch.float32}
+    assert all(one.dtype == kinds[one.requires_grad] for one in model.parameters())
+    result = train(recipe, data, tmp_path / "run")
+    assert result.weights is not None
+    stored = load_peft_weights(str(result.weights), device="cpu")
+    assert {one.dtype for one in stored.values()} == {torch.float32}
+    if task == "classify":
+        assert result.valid_loss is not None
+        assert result.valid_loss < math.log(2)
+        labels = ("tame", "wild")
+        rows = sets.labelled(8)
+        with quiet():
+            found = predicted(recipe, result.weights, labels, rows, lambda done: None)
+        assert found == [row["label"] for row in rows]
 
 
 def test_training_ends_early_where_the_held_out_loss_no_longer_falls(
@@ -302,48 +356,6 @@ def test_a_machine_that_seems_too_small_is_told_of_and_tried(
     train(recipe_of(max_steps=1), data, tmp_path / "run", progress=told.append)
     assert told[0].note.startswith("This may not fit: about")
     assert "--set batch_size=2" in told[0].note
-
-
-def test_what_unsloth_compiles_lies_neither_where_the_user_works_nor_for_ever(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    at_exit: list[tuple[Any, ...]] = []
-    seen: list[Path] = []
-    monkeypatch.setenv("UNSLOTH_COMPILE_LOCATION", "")  # so that it is put back as it was
-    monkeypatch.delenv("UNSLOTH_COMPILE_LOCATION")
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(atexit, "register", lambda *what, **how: at_exit.append(what))
-    monkeypatch.setattr(
-        unsloth_weights,
-        "_import",
-        lambda: seen.append(Path(os.environ["UNSLOTH_COMPILE_LOCATION"])),
-    )
-    unsloth_weights.prepare()
-    assert [path.parent for path in seen] == [tmp_path]
-    assert seen[0].stat().st_mode & 0o077 == 0
-    ((remove, folder),) = at_exit
-    remove(folder)
-    assert not seen[0].exists()
-
-
-def test_unsloth_trains_only_where_it_can(
-    recipe_of: MakeRecipe, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(unsloth_weights, "find_spec", lambda name: name)
-    assert unsloth_weights.chosen(recipe_of(), cuda=True)
-    assert unsloth_weights.chosen(recipe_of(engine="unsloth"), cuda=True)
-    assert not unsloth_weights.chosen(recipe_of(), cuda=False)
-    assert not unsloth_weights.chosen(recipe_of(task="classify"), cuda=True)
-    with pytest.raises(FinetuneError, match="needs a CUDA device"):
-        unsloth_weights.chosen(recipe_of(engine="unsloth"), cuda=False)
-    monkeypatch.setattr(unsloth_weights, "find_spec", lambda name: None)
-    assert not unsloth_weights.chosen(recipe_of(), cuda=True)
-    assert not unsloth_weights.chosen(recipe_of(engine="trl"), cuda=True)
-    with pytest.raises(FinetuneError, match="not installed") as caught:
-        unsloth_weights.chosen(recipe_of(engine="unsloth"), cuda=True)
-    assert "constraints-unsloth.txt" in caught.value.hint
-    with pytest.raises(FinetuneError, match="trains chats only"):
-        unsloth_weights.chosen(recipe_of(engine="unsloth", task="classify"), cuda=True)
 
 
 def test_an_extra_that_is_missing_is_named(
