@@ -1,13 +1,16 @@
 """Whether a claim says the opposite of a sentence that holds its words: denials, and who disowns.
 
 English and by words: a denial reaches to the end of its clause, a word such as "myth" over its
-whole sentence. Irony and denials in other words ("failed to", "lacks") are not seen.
+whole sentence; words of opposite meaning are told by `opposites`. Irony and denials in other words
+("failed to", "lacks") are not seen.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+
+from agent.opposites import opposites
 
 _NEGATION = re.compile(
     r"\bnot\b(?!\s+(?:only|just|merely|least)\b)"
@@ -40,13 +43,15 @@ def denies(text: str) -> bool:
 
 
 def opposed(claim: str, said: str, content: Callable[[str], set[str]]) -> bool:
-    """Whether exactly one of the two denies what both speak of.
+    """Whether exactly one of the two denies what both speak of, or they say opposite things of it.
 
     Args:
         claim: What is claimed.
         said: The sentences that are to bear it out.
         content: The words of a text that count.
     """
+    if opposites(claim, said, content):
+        return True
     if denies(claim):
         return not denies(said)
     if _DISOWNED.search(said):

@@ -12,7 +12,7 @@ AgentError                   every error that a user may see; carries a hint: wh
 │   └── BadModelOutput       the answer broke off or cannot be understood
 ├── BudgetSpent              the ask's budget is used up, or its user has stopped it
 ├── McpFailed                an MCP server cannot be used, in `agent.mcp_client.shapes`
-├── NotRead, NothingFound, RunNotFound, RunBusy, JournalError   research, in agent.research
+├── NotRead, NothingFound, PartlyFound, RunNotFound, RunBusy, JournalError: in agent.research
 ├── SessionNotFound          no such stored session
 └── TranscriptError          the transcript store cannot be opened or written
 """

@@ -1,8 +1,9 @@
 """How well a passage bears out a claim that does not quote it: by words, numbers and negation.
 
 A measure of overlap, not of truth. A number that the passage does not hold, another unit of
-measure at a number, a name it does not know, a "not" or a "myth" on one side only: each alone
-keeps a claim from being supported. Not seen are two things that have changed places, a name or a
+measure at a number, a name it does not know, a "not" or a "myth" on one side only, "rose" for
+"fell", a condition or a story taken for a fact: each alone keeps a claim from being supported. Not
+seen are two things that have changed places, a name or a
 number of the passage that belongs to something else in it, and one wrong word among many that is
 none of these. Its threshold and what that lets through are in docs/LOG.md.
 """
@@ -13,6 +14,7 @@ import re
 from dataclasses import dataclass
 
 from agent.denial import opposed
+from agent.frames import unreal
 from agent.names import names, unknown
 from agent.numerals import NUMBER_WORDS, figures, rates, times
 from knowledge.lexical import terms
@@ -28,7 +30,7 @@ _EACH_MORE = 0.1
 _ELSEWHERE = 0.5
 """What a word counts that stands in the passage, but not in the sentences quoted."""
 _UNSUPPORTED = ENOUGH - 0.1
-"""The highest score of a claim with a name that is not known, or that is denied."""
+"""The highest score of a claim with a name that is not known, or that is contradicted."""
 
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W\d_]+(?:['’][^\W\d_]+)?")
 _ADDED = """
@@ -72,8 +74,8 @@ def support(claim: str, passage: str, about: str = "") -> Support | None:
 
     The score is the share of the claim's content words, by weight, that the quoted sentences (or
     `about`) hold, those elsewhere in the passage counting half. A number that does not stand in
-    the passage, or not with that unit, makes it 0. A name that stands nowhere, or a denial on one
-    side only, keeps it below `ENOUGH`.
+    the passage, or not with that unit, makes it 0. A name that stands nowhere, or what
+    `contradicts` the claim, keeps it below `ENOUGH`.
 
     Args:
         claim: A sentence without markers.
@@ -128,7 +130,16 @@ def says_something(claim: str) -> bool:
 
 
 def contradicts(claim: str, said: str) -> bool:
-    """Whether a claim says what a sentence denies, or denies what it says."""
+    """Whether a sentence speaks against a claim in its words: see `opposes` and `agent.frames`.
+
+    So it does where it says under a condition, in a story or by a forgery what is claimed as a
+    fact.
+    """
+    return unreal(claim, said, _held) or opposes(claim, said)
+
+
+def opposes(claim: str, said: str) -> bool:
+    """Whether a claim says what a sentence denies, or denies what it says, or says the opposite."""
     return opposed(claim, said, _held)
 
 

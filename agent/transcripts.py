@@ -22,7 +22,7 @@ from agent.errors import SessionNotFound
 from agent.events import Done, Event, Revision, Token, from_json, to_json
 from agent.messages import Message
 from agent.summaries import Summary
-from agent.transcript_store import Store
+from agent.transcript_store import opened
 
 State = Literal["open", "done", "failed", "interrupted"]
 """`open`: being answered now, or left so by a crash."""
@@ -91,7 +91,7 @@ class Transcripts:
         Raises:
             TranscriptError: The file cannot be opened, or is no store, or a newer version's.
         """
-        self._store = Store(path)
+        self._store = opened(path)
 
     def close(self) -> None:
         """Let go of the file."""

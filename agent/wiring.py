@@ -326,7 +326,7 @@ class Parts:
         """What runs of research are made of."""
         from agent.research.parts import ResearchParts
 
-        return ResearchParts(self, self.paths, self.config, self._env, self._notify)
+        return ResearchParts(self, self.paths, self.config, self._env)
 
     def modes(self) -> Mapping[str, Mode]:
         """The ways to answer, by name: those of `MODES`."""

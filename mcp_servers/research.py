@@ -103,13 +103,15 @@ class _Tools:
         since: Annotated[str, Field(description="Only pages since: 2026-01-31.")] = "",
         fresh: Annotated[bool, Field(description="Anew, not the run there is.")] = False,
     ) -> dict[str, Any]:
+        from agent.research.hosts import hosts
+
         if not (question := question.strip()):
             raise ToolError("There is no question.")
         options = replace(
             self._services.options(where),
             breadth=breadth,
             depth=depth,
-            domains=tuple(host.strip().lower() for host in domains if host.strip()),
+            domains=hosts(domains),
             since=_day(since),
         )
         run = self._runs.begin(question, options, fresh=fresh)
@@ -228,11 +230,11 @@ def _told(run: Run) -> dict[str, Any]:
 
 def _figures(journal: Journal) -> dict[str, Any]:
     """What a run has used, over all the times that it was gone on with."""
-    used = journal.used
+    used, cost = journal.used, journal.cost
     return {
         "pages": len(journal.sources()),
         "tokens": used.tokens,
-        "cost": round(used.cost, 6),
+        "cost": None if cost is None else round(cost, 6),
         "seconds": round(used.seconds, 1),
     }
 

@@ -104,7 +104,7 @@ class Runs:
         if known is not None and known.id in self._runs:
             run = self._runs[known.id]
             if run.state in ("running", "done"):
-                return run
+                return self._last(run)
         for other in self._runs.values():
             if other.state == "running":
                 raise ToolError(
@@ -113,15 +113,14 @@ class Runs:
                 )
         journals = self.services.journals()
         run = Run(known or journals.create(question, options, self.services.model))
-        self._runs[run.journal.id] = run
         run.task = asyncio.create_task(self._work(run))
-        return run
+        return self._last(run)
 
     def find(self, name: str) -> Run | None:
-        """The run of that name, where this process has it; by default the last."""
-        if not name:
-            return next(reversed(self._runs.values()), None)
-        return self._runs.get(name)
+        """The run of that name, or its beginning, if this process has it; by default the last."""
+        name = name.strip().lower()
+        found = [run for id, run in self._runs.items() if id.startswith(name)]
+        return found[-1] if found and (len(found) == 1 or not name) else None
 
     async def cancel(self, run: Run) -> None:
         """End a run at once; what it has done is kept."""
@@ -134,9 +133,17 @@ class Runs:
         for run in self._runs.values():
             await self.cancel(run)
 
+    def _last(self, run: Run) -> Run:
+        """The run, which is the last that was asked for from now on."""
+        self._runs.pop(run.journal.id, None)
+        self._runs[run.journal.id] = run
+        return run
+
     def _known(self, question: str, options: Options) -> Journal | None:
         """The journal of a run of the same; a finished one only where this process has run it."""
-        journals = self.services.journals()
+        from agent.research.journal import storable
+
+        journals, question = self.services.journals(), storable(question)
         for info in journals.runs():
             if info.question != question or not (info.state == "open" or info.id in self._runs):
                 continue

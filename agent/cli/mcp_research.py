@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, asynccontextmanager
-from dataclasses import replace
+from contextlib import ExitStack, aclosing, asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -51,7 +50,10 @@ class HeldResearch:
         with ExitStack() as stack:
             opening = self._parts.open_library()
             library = await asyncio.to_thread(stack.enter_context, opening)
-            async with self._parts.research.opened(journal, library) as research:
+            async with (
+                aclosing(self._parts.model),
+                self._parts.research.opened(journal, library) as research,
+            ):
                 yield research
 
     def _options(self, where: str) -> Options:
@@ -76,8 +78,12 @@ class HeldResearch:
                 hint="The user adds to it (agent add PATH) or names one:"
                 " agent config set searxng_url URL",
             )
-        given = Options(web=web, library=library, limits=self._parts.research.limits)
-        return replace(given, web=web and where != "library", library=library and where != "web")
+        return Options(
+            web=web and where != "library",
+            library=library and where != "web",
+            named=self._parts.config.library,
+            limits=self._parts.research.limits,
+        )
 
     async def close(self) -> None:
         """End the runs, whose work is kept, and let go of the journal."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shlex
 from collections.abc import Callable
 from contextlib import ExitStack, aclosing
@@ -14,16 +13,17 @@ import click
 
 from agent.cli import budgets, exits, standard_input
 from agent.cli.group import command
-from agent.cli.research_options import offline_parts, options, typed_limits
+from agent.cli.research_options import offline_parts, options
 from agent.cli.research_progress import Progress, on_ctrl_c
-from agent.cli.terminal import Console, clean, one_line
+from agent.cli.research_runs import deleted, limited, listed
+from agent.cli.terminal import Console, clean
 from agent.errors import UsageError
 from agent.wiring import Parts
 
 if TYPE_CHECKING:
     from agent.budget import Limits
-    from agent.research.journal import Journal, RunInfo
-    from agent.research.types import Report
+    from agent.research.journal import Journal
+    from agent.research.types import Plan, Report
     from knowledge.library import Library, SyncReport
     from knowledge.library import Progress as LibraryProgress
 
@@ -47,9 +47,11 @@ if TYPE_CHECKING:
     is_flag=False,
     flag_value="",
     metavar="[ID]",
-    help="Go on with a run; by default the unfinished one touched last.",
+    help="Go on with a run, by default the unfinished one touched last; with larger limits, with"
+    " one that they ended.",
 )
 @click.option("--list", "list_runs", is_flag=True, help="List the runs; research nothing.")
+@click.option("--delete", metavar="ID", help="Delete a run with all that it read.")
 @click.option(
     "-o",
     "--out",
@@ -77,6 +79,7 @@ def research(
     yes: bool,
     resume: str | None,
     list_runs: bool,
+    delete: str | None,
     out: Path | None,
     add_to_library: bool,
     as_json: bool,
@@ -95,6 +98,8 @@ def research(
         "max_seconds": max_seconds,
     }
     asked = {"library": console.library, "model": model, **limits}
+    if delete is not None and (question or list_runs or resume is not None):
+        raise UsageError("--delete stands alone.", hint="agent research --delete ID")
     if offline and web:
         raise UsageError("--offline and --web exclude each other.")
     if out is not None:
@@ -109,14 +114,15 @@ def research(
     parts = Parts.from_env(asked, notify=console.note)
     with parts.research.journals() as journals:
         if list_runs:
-            return _listed(console, journals.runs(), as_json=as_json)
+            return listed(console, journals.runs(), as_json=as_json)
+        if delete is not None:
+            return deleted(console, journals, delete)
         if resume is None:
             text = _question(console, " ".join(question))
             parts = offline_parts(parts, asked, console) if offline else parts
             given = options(parts, offline, web, breadth, depth, pages, domains, since)
             # A model that cannot be is told here, and begins no run.
-            journal = journals.create(text, given, parts.model.name)
-            typed = None
+            journal, more = journals.create(text, given, parts.model.name), None
         else:
             kept = (offline, web, breadth, depth, pages, domains, since)
             if question or any(kept) or web is False:
@@ -128,16 +134,20 @@ def research(
             asked["model"] = model or journal.model
             asked["library"] = console.library or journal.options.named or None
             parts = Parts.from_env(asked, notify=console.note)
-            if journal.options.offline:
+            more = limited(journal, parts.research.limits, limits)
+            if journal.options.offline and (more or journal.report is None):
                 parts = offline_parts(parts, asked, console)
-            typed = typed_limits(journal.options.limits, parts.research.limits, limits)
-        # A finished run is shown again, and asks nobody.
-        approve = not yes and journal.report is None
-        code, report = _researched(console, parts, journal, typed, approve=approve)
-        if report is None and journal.plan is None and code == exits.OK:
-            journals.delete(journal.id)
+        # A finished run is shown again, and needs neither its model nor its library.
+        if (report := journal.report) is None or more is not None:
+            try:
+                code, report = _researched(console, parts, journal, more, approve=not yes)
+            finally:
+                if journal.plan is None:  # nothing is done that could be gone on with
+                    journals.delete(journal.id)
     if report is None:
         return code
+    cited = any(sentence.notes for section in report.sections for sentence in section.sentences)
+    code = exits.OK if cited else exits.NO_ANSWER
     _show(console, report, out, as_json=as_json)
     if add_to_library:
         code = _add(console, parts, report) or code
@@ -154,17 +164,28 @@ def _question(console: Console, typed: str) -> str:
 
 
 def _researched(
-    console: Console, parts: Parts, journal: Journal, limits: Limits | None, *, approve: bool
+    console: Console, parts: Parts, journal: Journal, more: Limits | None, *, approve: bool
 ) -> tuple[int, Report | None]:
-    """Do it, with what there is to see on stderr; the exit code and the report."""
+    """Do it, with what there is to see on stderr; the exit code, and the report if there is one.
+
+    Where its limits are to be others (`more`), the report that it has is given up for another.
+    """
     from agent.cli.research_plan import approval
+    from agent.research.plan import estimated
     from agent.research.types import Step
 
+    def reckoned(plan: Plan) -> Plan:
+        return estimated(plan, journal.options, parts.model)
+
     progress = Progress(console)
-    decide = approval(console) if approve else None
+    decide = approval(console, reckoned) if approve else None
 
     async def work(library: Library) -> Report | None:
         report: Report | None = None
+        model = parts.model
+        # Not before: without its library and its model it could not be written anew.
+        if more is not None:
+            journal.limit(more)
         listening = False
 
         def over() -> bool:
@@ -173,14 +194,15 @@ def _researched(
         # Around the closing of servers, too: interrupted, they would be left behind.
         with ExitStack() as after_plan:
             async with (
-                parts.research.opened(journal, library, limits=limits) as run,
+                aclosing(model),
+                parts.research.opened(journal, library) as run,
                 aclosing(run.run(decide)) as events,
             ):
                 async for event in events:
                     if not isinstance(event, Step):
                         report = event
                         continue
-                    progress.show(event, run.used, run.pages)
+                    progress.show(event, run.pages, run.used.tokens, run.cost)
                     if event.part is not None and not listening:
                         # Not before: at the prompt for the plan Ctrl-C leaves at once.
                         after_plan.enter_context(on_ctrl_c(run.stop, console, over=over))
@@ -192,7 +214,10 @@ def _researched(
             report = asyncio.run(work(library))
     except (KeyboardInterrupt, asyncio.CancelledError):
         progress.close()
-        console.remark(f"Stopped. What is done is kept: agent research --resume {journal.id}")
+        told = "Nothing was researched."
+        if journal.plan is not None:
+            told = f"What is done is kept: agent research --resume {journal.id}"
+        console.remark(f"Stopped. {told}")
         return exits.INTERRUPTED, None
     except BaseException:
         progress.close()
@@ -203,16 +228,15 @@ def _researched(
     if report is None:
         console.note("Nothing was researched.")
         return exits.OK, None
-    cited = any(sentence.notes for section in report.sections for sentence in section.sentences)
-    return (exits.OK if cited else exits.NO_ANSWER), report
+    return exits.OK, report
 
 
 def _show(console: Console, report: Report, out: Path | None, *, as_json: bool) -> None:
     """The report on stdout, or in a file."""
-    from agent.research.render import form_of, rendered
+    from agent.research.render import rendered, write
 
     if out is not None:
-        _write_whole(out, rendered(report, form_of(out)))
+        write(report, out)
         console.note(f"Report {report.id} is in {out}.")
     if as_json:
         click.echo(rendered(report, "json"), nl=False)
@@ -220,36 +244,6 @@ def _show(console: Console, report: Report, out: Path | None, *, as_json: bool) 
         click.echo(clean(rendered(report, "markdown")), nl=False)
     if report.method.partial_reason:
         console.remark(f"The research is partial: {report.method.partial_reason}")
-
-
-def _write_whole(file: Path, text: str) -> None:
-    """Write a file, all of it or nothing, readable as the user's files usually are."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(temporary, file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _listed(console: Console, runs: list[RunInfo], *, as_json: bool) -> int:
-    if as_json:
-        from dataclasses import asdict
-
-        from agent.cli.json_text import dump
-
-        click.echo(dump([asdict(run) for run in runs]))
-        return exits.OK
-    from datetime import datetime
-
-    for run in runs:
-        day = datetime.fromtimestamp(run.updated).strftime("%Y-%m-%d %H:%M")
-        click.echo(f"{run.id}  {run.state:<4}  {day}  {one_line(run.question)[:120]}")
-    if not runs:
-        console.note("There is no research yet.")
-        console.hint('agent research "your question"')
-    return exits.OK
 
 
 def _add(console: Console, parts: Parts, report: Report) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from agent.cli.terminal import Console
@@ -13,12 +11,7 @@ from agent.model_choice import LOCAL, SCRIPTED
 from agent.wiring import Parts
 
 if TYPE_CHECKING:
-    from agent.budget import Limits
     from agent.research.base import Options
-
-_ADDRESS = re.compile(r"^https?://|/.*$")
-"""What an address has around its host."""
-_HOST = re.compile(r"(?:[^\W_]|-)+(?:\.(?:[^\W_]|-)+)*\.?(?::\d{1,5})?")
 
 
 def options(
@@ -37,8 +30,9 @@ def options(
         UsageError: Nowhere, or a host or a day cannot be understood.
     """
     from agent.research.base import Options
+    from agent.research.hosts import hosts
 
-    hosts, day = _hosts(domains or ""), _day(since) if since else ""
+    named, day = hosts((domains or "").split(",")), _day(since) if since else ""
     on = parts.research.can_search_web if web is None else web
     on = on and not offline
     library = parts.library_holds_something
@@ -58,26 +52,10 @@ def options(
         breadth=breadth or usual.breadth,
         depth=depth or usual.depth,
         pages=pages or usual.pages,
-        domains=hosts,
+        domains=named,
         since=day,
         limits=parts.research.limits,
     )
-
-
-def _hosts(domains: str) -> tuple[str, ...]:
-    """The hosts in a list, out of addresses, too.
-
-    Raises:
-        UsageError: One is no host.
-    """
-    given = [host for host in (each.strip().lower() for each in domains.split(",")) if host]
-    hosts = [_ADDRESS.sub("", host) for host in given]
-    for host, typed in zip(hosts, given, strict=True):
-        if not _HOST.fullmatch(host):
-            raise UsageError(
-                f"{typed!r} in --domains is no host.", hint="--domains example.org,example.net"
-            )
-    return tuple(hosts)
 
 
 def _day(since: str) -> str:
@@ -108,10 +86,3 @@ def offline_parts(parts: Parts, asked: Mapping[str, object], console: Console) -
         return parts
     console.note("Searching by words only: what searches by meaning is not on this machine.")
     return Parts.from_env({**asked, "embedder": "none"}, notify=console.note)
-
-
-def typed_limits(kept: Limits, now: Limits, typed: Mapping[str, float | int | None]) -> Limits:
-    """The limits kept with a run, those typed now in their place."""
-    names = {f"max_{field.name}" for field in fields(kept)}
-    chosen = [name[4:] for name in names if typed[name] is not None]
-    return replace(kept, **{name: getattr(now, name) for name in chosen})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -22,22 +22,28 @@ _ABOUT = """\
 """
 
 
-def approval(console: Console) -> Approve | None:
-    """Who is asked in this run; None where nobody can be: then the plan is taken as it is."""
+def approval(console: Console, estimated: Callable[[Plan], Plan]) -> Approve | None:
+    """Who is asked in this run; None where nobody can be: then the plan is taken as it is.
+
+    Args:
+        console: Where the plan is shown.
+        estimated: Gives a plan that was changed the estimate that it has now.
+    """
     if console.no_input or not is_terminal(sys.stdin) or not is_terminal(sys.stderr):
         return None
 
     async def decide(plan: Plan) -> Plan | None:
         # Nothing else is under way: the loop may wait for the person.
         with _ctrl_c_leaves():
-            return _asked(console, plan)
+            return _asked(console, plan, estimated)
 
     return decide
 
 
-def _asked(console: Console, plan: Plan) -> Plan | None:
-    from agent.research.plan_text import as_text
+def _asked(console: Console, plan: Plan, estimated: Callable[[Plan], Plan]) -> Plan | None:
+    from agent.research.plan_text import as_text, from_text
 
+    draft = ""
     while True:
         for line in as_text(plan).splitlines():
             console.remark(line)
@@ -49,8 +55,11 @@ def _asked(console: Console, plan: Plan) -> Plan | None:
             return None
         if letter in ("", "y"):
             return plan
-        if letter == "e":
-            plan = _edited(console, plan)
+        if letter == "e" and (draft := _edited(console, draft or _ABOUT + as_text(plan))):
+            try:
+                plan, draft = estimated(from_text(draft, plan)), ""
+            except UsageError as error:
+                console.warn(f"{error} The plan is as it was; e goes on with what you wrote.")
 
 
 def estimate(plan: Plan) -> str:
@@ -63,18 +72,17 @@ def estimate(plan: Plan) -> str:
     return ", ".join(parts) + "."
 
 
-def _edited(console: Console, plan: Plan) -> Plan:
+def _edited(console: Console, text: str) -> str:
+    """What a person makes of a text in their editor; empty where they leave it as it is."""
     import click
 
-    from agent.research.plan_text import as_text, from_text
-
     try:
-        text = click.edit(_ABOUT + as_text(plan), extension=".txt")
-        return plan if text is None else from_text(text, plan)
-    except (UsageError, click.ClickException) as error:
-        said = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        console.warn(said)
-        return plan
+        return click.edit(text, extension=".txt") or ""
+    except click.ClickException as error:
+        console.warn(error.format_message())
+    except UnicodeDecodeError:
+        console.warn("What the editor wrote is not UTF-8, and cannot be read.")
+    return ""
 
 
 @contextmanager

@@ -14,7 +14,6 @@ from agent.cli.terminal import Console, one_line
 from agent.plain_text import duration, money, plural
 
 if TYPE_CHECKING:
-    from agent.research.journal import Used
     from agent.research.types import Step
 
 _LEAST = 0.05
@@ -41,13 +40,14 @@ class Progress:
         self._read: dict[int, int] = {}
         self._noted: dict[int, int] = {}
 
-    def show(self, step: Step, used: Used, pages: int) -> None:
+    def show(self, step: Step, pages: int, tokens: int, cost: float | None) -> None:
         """Tell of a step.
 
         Args:
             step: What has just been done, or is begun.
-            used: By the run, so far.
             pages: Read, so far.
+            tokens: Used, so far.
+            cost: In US dollars, so far; None where the price is not known.
         """
         console, text = self._console, one_line(step.text)
         part = step.part
@@ -68,7 +68,7 @@ class Progress:
             console.note(f"{text} …")
         else:
             console.trace(f"{step.kind}: {text}")
-        self._meter(step, used, pages)
+        self._meter(step, pages, tokens, cost)
 
     def close(self) -> None:
         """Take the line away."""
@@ -81,7 +81,7 @@ class Progress:
             found = f"{plural(read, 'page')} read, {plural(noted, 'source')} noted"
             self._console.note(f"  {part}. {question[:70]}: {found}")
 
-    def _meter(self, step: Step, used: Used, pages: int) -> None:
+    def _meter(self, step: Step, pages: int, tokens: int, cost: float | None) -> None:
         now, rewrites = self._clock(), self._console.shows_transient
         if step.kind == "plan":  # over which a person may have sat
             self._before, self._began = step.share, now
@@ -90,8 +90,8 @@ class Progress:
         first = self._shown == float("-inf")
         self._shown = now
         told = [f"{step.share:.0%}", plural(pages, "page")]
-        if used.tokens:
-            told += [plural(used.tokens, "token"), money(used.cost)]
+        if tokens:
+            told += [plural(tokens, "token"), money(cost)]
         done = step.share - self._before
         if done > _LEAST:
             left = (now - self._began) * (1 - step.share) / done

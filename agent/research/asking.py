@@ -81,7 +81,18 @@ def _parsed(said: str) -> Any:
     for start, character in enumerate(said):
         if character in "{[":
             try:
-                return decoder.raw_decode(said, start)[0]
+                return _storable(decoder.raw_decode(said, start)[0])
             except (json.JSONDecodeError, RecursionError):
                 continue
     raise ValueError("there is no whole JSON object in it")
+
+
+def _storable(data: Any) -> Any:
+    """Without halves of surrogate pairs, which JSON can write and UTF-8 cannot."""
+    if isinstance(data, str):
+        return data.encode("utf-8", "replace").decode()
+    if isinstance(data, list):
+        return [_storable(item) for item in data]
+    if isinstance(data, dict):
+        return {_storable(name): _storable(value) for name, value in data.items()}
+    return data

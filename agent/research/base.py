@@ -23,6 +23,15 @@ class NotRead(AgentError):
     """A hit could not be read; `str(error)` is why, as a few words or a sentence."""
 
 
+class PartlyFound(AgentError):
+    """One of two places could not be searched; `str(error)` is which and why, as a sentence."""
+
+    def __init__(self, message: str, hits: Sequence[Hit], *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.hits = hits
+        """What the other one gave."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How wide and how deep to look. Kept with the run, so that resuming needs no options."""
@@ -54,6 +63,7 @@ class Gather(Protocol):
         """What one query finds for a sub-question, the best first.
 
         Raises:
+            PartlyFound: One of two places cannot be searched; it has the hits of the other.
             AgentError, KnowledgeError: It cannot be searched.
         """
 

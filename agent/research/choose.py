@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from agent.research.types import Hit, Source
+from agent.research.types import Hit, Origin, Source
 from agent.support import numbers
 from knowledge.errors import FetchRefused
 from knowledge.guard.urls import parse
@@ -45,10 +45,10 @@ class Chooser:
 
     def __init__(self, domains: Sequence[str] = (), since: str = "") -> None:
         """Take what was asked for; see `Options`."""
-        self._domains = tuple(d.strip().lower().removeprefix("www.") for d in domains if d.strip())
+        self._domains = tuple(domains)
         self._since = since
-        self._shingles: dict[str, frozenset[tuple[str, ...]]] = {}
-        """By text."""
+        self._shingles: dict[str, frozenset[int]] = {}
+        """By text; hashes of runs of words, which take less room than the words."""
 
     def best(self, ranked: Sequence[Sequence[Hit]], seen: Collection[str], limit: int) -> list[Hit]:
         """Fuse, filter, and let hosts take turns; see `Choose.best`.
@@ -78,13 +78,7 @@ class Chooser:
 
     def allows(self, hit: Hit) -> bool:
         """Whether a hit comes from where, and when, was asked for."""
-        if hit.origin == "web" and self._domains:
-            # A domain may be given with its port.
-            names = {host_of(hit.url), host_of(hit.url).partition(":")[0]}
-            within = (name == d or name.endswith(f".{d}") for name in names for d in self._domains)
-            if not any(within):
-                return False
-        return not (self._since and hit.date and hit.date < self._since[: len(hit.date)])
+        return not unwanted(hit.origin, hit.url, hit.date, self._domains, self._since)
 
     def copy_of(self, text: str, read: Sequence[tuple[Source, str]]) -> Source | None:
         """A source that holds nearly all of a text; see `Choose.copy_of`.
@@ -101,13 +95,35 @@ class Chooser:
                 return source
         return None
 
-    def _of(self, text: str) -> frozenset[tuple[str, ...]]:
+    def _of(self, text: str) -> frozenset[int]:
         known = self._shingles.get(text)
         if known is None:
             words = _WORD.findall(text.lower())
-            runs = (tuple(words[i : i + _RUN]) for i in range(len(words) - _RUN + 1))
+            runs = (hash(tuple(words[i : i + _RUN])) for i in range(len(words) - _RUN + 1))
             known = self._shingles[text] = frozenset(runs)
         return known
+
+
+def unwanted(origin: Origin, url: str, date: str, domains: Sequence[str], since: str) -> str:
+    """Why something does not come from where, and when, was asked for; empty where it does.
+
+    Args:
+        origin: Domains say nothing of the library.
+        url: Where it was found, or where that led to.
+        date: ISO 8601, as far as it is known; empty where not, which leaves nothing out.
+        domains: Hosts, with those below them; empty for all.
+        since: The earliest date; empty for any.
+    """
+    asked = [d.strip().lower().removeprefix("www.") for d in domains if d.strip()]
+    if origin == "web" and asked:
+        # A domain may be given with its port.
+        host = host_of(url)
+        names = {host, host.partition(":")[0]}
+        if not any(name == d or name.endswith(f".{d}") for name in names for d in asked):
+            return f"it leads to {host}, which was not asked for"
+    if since and date and date < since[: len(date)]:
+        return f"it is of {date}, before {since}"
+    return ""
 
 
 def page_key(url: str) -> str:
@@ -158,16 +174,22 @@ def _jaccard(one: set[str], other: set[str]) -> float:
 
 def _edited(text: str, other: str) -> bool:
     """Whether a sentence of a text is one of the other's with other figures."""
-    theirs = {" ".join(said.split()) for said in _said(other)}
-    new = [said for said in _said(text) if " ".join(said.split()) not in theirs]
-    old = [(set(_WORD.findall(said.lower())), numbers(said)) for said in theirs if numbers(said)]
-    for said in new:
-        figures = numbers(said)
-        words = set(_WORD.findall(said.lower()))
-        if figures and any(f != figures and _jaccard(words, w) >= _EDITED for w, f in old):
-            return True
-    return False
+    mine, theirs = _said(text), _said(other)
+    # What both say was not edited; of a copy little is left, so that few pairs are compared.
+    new, old = _figured(mine - theirs), _figured(theirs - mine)
+    return any(
+        figures != before and _jaccard(words, others) >= _EDITED
+        for words, figures in new
+        for others, before in old
+    )
 
 
-def _said(text: str) -> list[str]:
-    return [text[span.start : span.end] for span in sentences(text)]
+def _said(text: str) -> set[str]:
+    """Its sentences, each on one line."""
+    return {" ".join(text[span.start : span.end].split()) for span in sentences(text)}
+
+
+def _figured(said: Collection[str]) -> list[tuple[set[str], set[str]]]:
+    """The words and the figures of those sentences that have figures."""
+    found = ((set(_WORD.findall(each.lower())), numbers(each)) for each in said)
+    return [(words, figures) for words, figures in found if figures]

@@ -2,23 +2,25 @@
 
 By words: the claims must share most of theirs, or both hold nearly all words of the question that
 they answer, before a difference counts. Made to be right where it speaks rather than to see all:
-two figures for two years, a rounded figure beside an exact one, or figures of different units are
-no contradiction. Taken for one are two things that are called by the same words, such as a tower
-and the house beside that tower. English only where it reads months and denials.
+two figures for two years, a rounded figure beside an exact one, figures of different units, or what
+a story or a forgery says beside a fact are no contradiction. Taken for one are two things that are
+called by the same words, such as a tower and the house beside that tower. English only where it
+reads months and denials.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+from agent.frames import framed
 from agent.models.reader.question import analyse
 from agent.names import names, unknown
 from agent.numerals import NUMBER_WORDS, figures
 from agent.research.about import speaks_of
-from agent.support import content, contradicts
+from agent.support import content, opposes
 from knowledge.lexical import terms
 from knowledge.sentences import sentences
 
@@ -93,6 +95,11 @@ def difference(one: str, other: str, question: str) -> Difference | None:
     return None
 
 
+def common(one: str, other: str) -> str:
+    """The words of content that two claims share, in the order of the first, each once."""
+    return _listing(one, content(one).keys() & content(other).keys())
+
+
 @dataclass(frozen=True, slots=True)
 class _Said:
     text: str
@@ -114,7 +121,7 @@ def _between(a: _Said, b: _Said, question: str) -> Difference | None:
     share = len(shared) / max(1, min(len(a.words), len(b.words)))
     if len(shared) < _LEAST or a.text == b.text:
         return None
-    if _apart(a.text, b.text, question):
+    if _apart(a.text, b.text, question) or framed(a.text) or framed(b.text):
         return None
     kind = analyse(question).kind
     # Both say what was asked for, so that they speak of one thing whatever else they say.
@@ -130,8 +137,8 @@ def _between(a: _Said, b: _Said, question: str) -> Difference | None:
         sides = _named(a, b, question)
     if sides is not None:
         return _told(a, shared, f"One says {sides[0]}, the other {sides[1]}.", sides)
-    if share >= _CLOSE and len(shared) > _LEAST and contradicts(a.text, b.text):
-        return _told(a, shared, "One denies what the other says.", ("", ""))
+    if share >= _CLOSE and len(shared) > _LEAST and opposes(a.text, b.text):
+        return _told(a, shared, "One says the opposite of the other.", ("", ""))
     return None
 
 
@@ -162,9 +169,13 @@ def _which(text: str, question: str) -> set[str]:
 
 
 def _told(a: _Said, shared: frozenset[str], why: str, sides: tuple[str, str]) -> Difference:
-    words = re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)?", a.text)
-    about = [word for word in words if shared & content(word).keys()]
-    return Difference(" ".join(dict.fromkeys(about)), why, frozenset(sides))
+    return Difference(_listing(a.text, shared), why, frozenset(sides))
+
+
+def _listing(text: str, stems: Set[str]) -> str:
+    """The words of a text that have some stems."""
+    words = re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)?", text)
+    return " ".join(dict.fromkeys(word for word in words if stems & content(word).keys()))
 
 
 def _dates(one: str, other: str) -> tuple[str, str] | None:

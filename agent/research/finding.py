@@ -6,6 +6,7 @@ is resumed. Which questions are open is `reflect`'s affair, the order of rounds 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from agent.errors import AgentError, BadModelOutput, BudgetSpent, ContextTooLong
 from agent.plain_text import one_line
-from agent.research.base import NotRead
+from agent.research.base import NotRead, PartlyFound
+from agent.research.choose import unwanted
 from agent.research.reading_list import SPARE, ReadingList
 from agent.research.side_by_side import side_by_side
 from agent.research.types import Hit, Note, Source, Step, as_json, from_json
@@ -85,6 +87,11 @@ class Finding:
         """URLs of pages that could not be read, or say nothing of their own."""
         self._wanted: dict[str, set[int]] = {}
         """By source, the sub-questions that it was found for."""
+        self._one_by_one = asyncio.Lock()
+        """Held while a text is compared with those before it, so that of two mirrors that are read
+        at the same time one is the copy."""
+        self._partly: dict[str, Sequence[Hit]] = {}
+        """By query, what one of two places gave; not recorded, so that a resumed run asks again."""
         # Who reads without tokens takes notes for every sub-question.
         self._for_all = not model.count("word")
         kept = journal.all_done("notes:")
@@ -183,18 +190,29 @@ class Finding:
             hits = await budget.within(lambda: self._gather.search(first, query))
         except BudgetSpent:
             raise
+        except PartlyFound as error:
+            told = str(self.trouble) == str(error)
+            self.trouble, self._partly[query] = error, error.hits
+            found = f"“{query}”: {len(error.hits)} found"
+            if told:
+                return Step("search", found, first.n)
+            why = f"{one_line(str(error))} {error.hint}".rstrip()
+            return Step("warning", f"{found}. {why}", first.n)
         except (AgentError, KnowledgeError) as error:
             # Not recorded: a resumed run tries again.
             self.trouble = error
             why = f"{one_line(str(error)).rstrip('.')}. {error.hint}".rstrip()
             return Step("warning", f"“{query}” could not be searched for: {why}", first.n)
         for part in missing:
-            told = [replace(hit, part=part.n) for hit in hits]
-            self._journal.record(_search_key(part, query), as_json(told), self._spending.used)
+            mine = [replace(hit, part=part.n) for hit in hits]
+            self._journal.record(_search_key(part, query), as_json(mine), self._spending.used)
         return Step("search", f"“{query}”: {len(hits)} found", first.n)
 
     def _hits(self, part: Part, query: str) -> list[Hit]:
-        return [from_json(Hit, data) for data in self._journal.done(_search_key(part, query)) or ()]
+        kept = self._journal.done(_search_key(part, query))
+        if kept is None:
+            return [replace(hit, part=part.n) for hit in self._partly.get(query, ())]
+        return [from_json(Hit, data) for data in kept]
 
     async def _page(self, hits: Sequence[Hit]) -> tuple[list[Step], bool]:
         """Read one page, and note what it says about each sub-question that it was found for.
@@ -226,6 +244,8 @@ class Finding:
         if kept["copy_of"]:
             self._copies.add(source.id)
             source = sources[kept["copy_of"]]
+            # Its notes are cited, whether or not it is met in this round, too.
+            self._sources.setdefault(source.id, source)
             title = f"{title}, which says the same as {source.id}"
         new = parts - self._wanted.setdefault(source.id, set())
         self._wanted[source.id] |= new
@@ -247,14 +267,22 @@ class Finding:
             if isinstance(error, NotRead | KnowledgeError):
                 journal.record(key, failed, self._spending.used)
             return failed
-        read = [
-            (known, journal.text(known.id))
-            for known in journal.sources()
-            if known.id not in self._copies
-        ]
-        same = self._stages.choose.copy_of(text, read)
-        copy_of = "" if same is None else same.id
-        source = journal.take_in(key, source, text, self._spending.used, copy_of=copy_of)
+        options = journal.options
+        # What was read may be elsewhere, or older, than the search had said.
+        why = unwanted(source.origin, source.final_url, source.date, options.domains, options.since)
+        if why:
+            journal.record(key, {"failed": why}, self._spending.used)
+            return {"failed": why}
+        async with self._one_by_one:
+            read = [
+                (known, journal.text(known.id))
+                for known in journal.sources()
+                if known.id not in self._copies
+            ]
+            # Long texts take a moment to compare.
+            same = await asyncio.to_thread(self._stages.choose.copy_of, text, read)
+            copy_of = "" if same is None else same.id
+            source = journal.take_in(key, source, text, self._spending.used, copy_of=copy_of)
         return {"source": source.id, "copy_of": copy_of}
 
     async def _noting(

@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from agent.errors import AgentError
 from agent.mcp_built_in import WEB
 from agent.modes.policy.plan import THIN
-from agent.research.base import Gather, NotRead
+from agent.research.base import Gather, NotRead, PartlyFound
 from agent.research.types import Hit, Source
 from agent.support import content
 from knowledge.errors import KnowledgeError
+from knowledge.orders import first_order
 
 if TYPE_CHECKING:
     from agent.mcp_client import Outcome
@@ -194,6 +195,9 @@ class LibraryGather:
         flags: tuple[str, ...] = ()
         if await self._library.stale(hit.url):
             flags += ("stale: the source has changed since it was indexed",)
+        # In the web server's words: who wrote a document of the library is not known either.
+        if order := await asyncio.to_thread(first_order, text, sure=True):
+            flags += (f"instructions: {order!r}",)
         if len(document.text) > LONGEST:
             flags += (
                 f"cut: only the first {LONGEST:,} of {len(document.text):,} characters were read",
@@ -224,34 +228,34 @@ class BothGather:
         """Take both; they are closed with this."""
         self._web = web
         self._library = library
-        self._failed: dict[str, None] = {}
 
     async def search(self, part: Part, query: str) -> list[Hit]:
-        """Search both; an error only where neither answers. See `Gather.search`."""
+        """Search both. See `Gather.search`.
+
+        Where neither answers, the error is the web's.
+        """
         both = (self._library.search(part, query), self._web.search(part, query))
         library, web = await asyncio.gather(*both, return_exceptions=True)
         answers: list[list[Hit]] = []
-        errors: list[AgentError | KnowledgeError] = []
-        for answer in (library, web):
+        failed: dict[str, AgentError | KnowledgeError] = {}
+        for place, answer in (("library", library), ("web", web)):
             if isinstance(answer, AgentError | KnowledgeError):
-                errors.append(answer)
-                self._failed[f"{answer} {answer.hint}".strip()] = None
+                failed[place] = answer
             elif isinstance(answer, BaseException):
                 raise answer
             else:
                 answers.append(answer)
-        if len(errors) == 2:
-            raise errors[1]
+        if not answers:
+            raise failed["web"]
+        if failed:
+            ((place, error),) = failed.items()
+            why = f"The {place} could not be searched: {error}"
+            raise PartlyFound(why, answers[0], hint=error.hint)
         return _in_turn(answers)
 
     async def read(self, hit: Hit) -> tuple[Source, str]:
         """Read where it was found; see `Gather.read`."""
         return await (self._web if hit.origin == "web" else self._library).read(hit)
-
-    @property
-    def troubles(self) -> tuple[str, ...]:
-        """Why one of the two gave nothing though the other answered, each reason once."""
-        return tuple(self._failed)
 
     async def aclose(self) -> None:
         """Close both."""

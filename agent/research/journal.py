@@ -8,10 +8,11 @@ years later. Decides nothing about what is done next.
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -20,11 +21,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent.errors import AgentError
 from agent.research.base import Options
-from agent.research.journal_store import JournalError, Store
+from agent.research.journal_store import JournalError, opened
 from agent.research.types import Plan, Report, Source, as_json, from_json
 
 if TYPE_CHECKING:
     import sqlite3
+
+    from agent.budget import Limits
+    from agent.private_store import PrivateStore
 
 _T = TypeVar("_T")
 
@@ -77,7 +81,7 @@ class Journals:
             JournalError: It cannot be opened.
         """
         self._folder = folder
-        self._store = Store(folder / "journal.db")
+        self._store = opened(folder / "journal.db")
 
     def close(self) -> None:
         """Let go of the file."""
@@ -87,11 +91,11 @@ class Journals:
         """A new run.
 
         Args:
-            question: What is asked.
+            question: What is asked; without what no file can hold.
             options: Kept with it.
             model: The name of who is asked.
         """
-        now = time.time()
+        now, question = time.time(), storable(question)
         told = json.dumps([question, as_json(options)])
         with self._store.write() as db:
             while True:
@@ -99,7 +103,7 @@ class Journals:
                 added = db.execute(
                     "INSERT OR IGNORE INTO runs"
                     " VALUES (?, ?, ?, ?, ?, ?, 'open', NULL, 0, 0, 0, 0)",
-                    (run, _storable(question), told, model, now, now),
+                    (run, question, told, model, now, now),
                 )
                 if added.rowcount:
                     break
@@ -111,7 +115,7 @@ class Journals:
         Raises:
             RunNotFound: There is none, or more than one.
         """
-        name = _storable(name).strip().lower()
+        name = storable(name).strip().lower()
         with self._store.read() as db:
             if name:
                 query = "SELECT id FROM runs WHERE substr(id, 1, length(?1)) = ?1 LIMIT 2"
@@ -127,8 +131,12 @@ class Journals:
         return Journal(self._store, rows[0][0], self._folder)
 
     def delete(self, run: str) -> None:
-        """Forget a run, with all that it read."""
-        with self._store.write() as db:
+        """Forget a run, with all that it read.
+
+        Raises:
+            RunBusy: A process is at work on it.
+        """
+        with self.open(run).claimed(), self._store.write() as db:
             db.execute("DELETE FROM runs WHERE id = ?", (run,))
 
     def runs(self) -> list[RunInfo]:
@@ -141,7 +149,7 @@ class Journals:
 class Journal:
     """One run."""
 
-    def __init__(self, store: Store, run: str, folder: Path) -> None:
+    def __init__(self, store: PrivateStore, run: str, folder: Path) -> None:
         """For `Journals` to make."""
         self.id = run
         self._store = store
@@ -156,6 +164,23 @@ class Journal:
     def options(self) -> Options:
         """How wide and how deep to look."""
         return _understood(Options, json.loads(self._column("options"))[1])
+
+    def limit(self, limits: Limits) -> None:
+        """Give the run other limits; one that is done is open again, for what they leave room for.
+
+        Its report is given up, its work is not: to write it anew costs what is new in it.
+        """
+        options = replace(self.options, limits=limits)
+        told = json.dumps([self.question, as_json(options)])
+        with self._store.write() as db:
+            db.execute(
+                "UPDATE runs SET options = ?, state = 'open', report = NULL WHERE id = ?",
+                (told, self.id),
+            )
+            # Sections may be those of a budget that left nothing to write with.
+            db.execute("DELETE FROM work WHERE run = ? AND key LIKE 'write:%'", (self.id,))
+            self._touch(db, None)
+        self.options = options
 
     @cached_property
     def model(self) -> str:
@@ -187,6 +212,9 @@ class Journal:
         try:
             yield
         finally:
+            # Before it is released: who opens it meanwhile finds it gone, and makes another.
+            with suppress(OSError):  # Windows removes no file that is open
+                os.unlink(lock.lock_file)
             lock.release()
 
     # pieces of work
@@ -195,7 +223,7 @@ class Journal:
         """What a finished piece of work gave, as plain data; None where it is not finished."""
         with self._store.read() as db:
             row = db.execute(
-                "SELECT value FROM work WHERE run = ? AND key = ?", (self.id, _storable(key))
+                "SELECT value FROM work WHERE run = ? AND key = ?", (self.id, storable(key))
             ).fetchone()
         return None if row is None else json.loads(row[0])
 
@@ -230,6 +258,13 @@ class Journal:
                 "SELECT tokens, cost, steps, seconds FROM runs WHERE id = ?", (self.id,)
             ).fetchone()
         return Used(*row) if row else Used()
+
+    @property
+    def cost(self) -> float | None:
+        """US dollars used in all, as last recorded; None where the price is not known."""
+        used, plan = self.used, self.plan
+        unknown = plan is not None and plan.estimate.cost is None
+        return None if unknown and used.tokens and not used.cost else used.cost
 
     @property
     def plan(self) -> Plan | None:
@@ -317,7 +352,7 @@ class Journal:
     def _put(self, db: sqlite3.Connection, key: str, value: Any) -> None:
         db.execute(
             "INSERT OR REPLACE INTO work VALUES (?, ?, ?)",
-            (self.id, _storable(key), json.dumps(as_json(value))),
+            (self.id, storable(key), json.dumps(as_json(value))),
         )
 
     def _touch(self, db: sqlite3.Connection, used: Used | None) -> None:
@@ -343,6 +378,6 @@ def _understood(kind: type[_T], data: Any) -> _T:
         raise JournalError(f"The journal of research holds what cannot be read: {error}.") from None
 
 
-def _storable(text: str) -> str:
-    """Without what SQLite cannot store as text (halves of surrogate pairs)."""
+def storable(text: str) -> str:
+    """Without what neither SQLite nor UTF-8 can hold (halves of surrogate pairs)."""
     return text.encode("utf-8", "replace").decode()

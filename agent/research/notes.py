@@ -14,6 +14,7 @@ from math import exp
 from typing import TYPE_CHECKING, Any
 
 from agent.errors import BadModelOutput
+from agent.frames import framed, supposes
 from agent.messages import Message
 from agent.models.reader import Reader
 from agent.models.reader.confidence import confidence_features
@@ -24,8 +25,8 @@ from agent.quotes import balanced, find, normalise
 from agent.research.asking import ask_json
 from agent.research.types import Note
 from agent.research.unfit import orders, stub
-from agent.research.windows import likely, windows
-from agent.support import ENOUGH, support
+from agent.research.windows import around, likely, windows
+from agent.support import ENOUGH, contradicts, support
 from knowledge.pack import fenced
 from knowledge.types import Span
 
@@ -60,6 +61,8 @@ _SPREAD = 2.0
 """By how much a score of the reader must be lower for a sentence to be e times less worth noting:
 twice what it means where only one sentence is wanted."""
 _UNFORMED = 0.5
+_FRAMED = 0.35
+"""What a sentence is worth that tells of no fact: too little to call a sub-question answered."""
 _FORM = RANK_FEATURES.index("form")
 
 _LINK = re.compile(r"!?\[([^\[\]\n]*)\]\([^()\s]*(?:\s+\"[^\"\n]*\")?\)")
@@ -94,9 +97,9 @@ class ReaderNotes:
         weights = load(ranked.dense)
         found: list[Note] = []
         for k in range(min(len(ranked.order), 2 * MOST)):
-            score = _score(ranked, k)
             span = _span(ranked, k, passages)
             claim = plain(text[span.start : span.end])
+            score = _score(ranked, k) * _as_fact(part, claim)
             if score < weights.threshold or any(span.overlaps(order) for order in forbidden):
                 continue
             note = _note(part, source, text, span, claim, score)
@@ -125,11 +128,11 @@ class ModelNotes:
         """Ask the model for claims with their quotes; see `TakeNotes.take`."""
         if stub(text, source.title):
             return []
-        shown, whole = await asyncio.gather(
+        shown, whole, forbidden = await asyncio.gather(
             asyncio.to_thread(_shown, part, source, text, _room(model)),
             asyncio.to_thread(normalise, text),
+            asyncio.to_thread(orders, text, source.flags),
         )
-        forbidden = orders(text, source.flags)
 
         def check(data: Any) -> list[Note]:
             notes: list[Note] = []
@@ -146,8 +149,8 @@ class ModelNotes:
                 if span is None or not 0 < len(span) <= _LONGEST:
                     lost = lost or quote
                     continue
-                span = balanced(text, span)
-                if any(span.overlaps(order) for order in forbidden):
+                span = _in_frame(text, balanced(text, span))
+                if len(span) > _LONGEST or any(span.overlaps(order) for order in forbidden):
                     continue
                 note = _checked(part, source, text, span, claim, len(notes))
                 if not any(_overlap(note, other) for other in notes):
@@ -218,7 +221,26 @@ def _checked(part: Part, source: Source, text: str, span: Span, claim: str, at: 
         claim, score = plain(quote), ENOUGH
     else:
         score = min(1.0, borne.score)
-    return _note(part, source, text, span, claim, score * _LATER**at)
+    score *= _as_fact(part, claim) * _LATER**at
+    return _note(part, source, text, span, claim, score)
+
+
+def _in_frame(text: str, span: Span) -> Span:
+    """A quote with its whole sentence, where that takes back what the quote says: a denial, an if.
+
+    So nobody reads "it was built in 1750" of a sentence that begins "A forged letter says that".
+    """
+    whole = around(text, span)
+    cut = contradicts(plain(text[span.start : span.end]), plain(text[whole.start : whole.end]))
+    return whole if cut else span
+
+
+def _as_fact(part: Part, claim: str) -> float:
+    """What a claim is worth for telling a fact: little where it tells of a story or an "if".
+
+    Unless that is what is asked for.
+    """
+    return _FRAMED if framed(claim) and not supposes(part.question) else 1.0
 
 
 def _overlap(one: Note, other: Note) -> bool:

@@ -5,7 +5,7 @@ For `agent.wiring`, which makes everything else.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
@@ -56,7 +56,6 @@ class ResearchParts:
         paths: Paths,
         config: Config,
         env: Mapping[str, str],
-        notify: Callable[[str], None],
     ) -> None:
         """Take the settings; makes nothing yet.
 
@@ -65,13 +64,11 @@ class ResearchParts:
             paths: Where files are kept.
             config: What the user has chosen.
             env: Where the keys of search engines are found.
-            notify: Told what a person should know, a line at a time.
         """
         self._made = made
         self._paths = paths
         self._config = config
         self._env = env
-        self._notify = notify
 
     @property
     def limits(self) -> Limits:
@@ -106,15 +103,12 @@ class ResearchParts:
             journals.close()
 
     @asynccontextmanager
-    async def opened(
-        self, journal: Journal, library: Library, *, limits: Limits | None = None
-    ) -> AsyncIterator[Research]:
-        """A run, new or to be gone on with. Its servers and its model end with it.
+    async def opened(self, journal: Journal, library: Library) -> AsyncIterator[Research]:
+        """A run, new or to be gone on with. Its servers end with it; its model is its maker's.
 
         Args:
             journal: Of the run; its options say where to look.
             library: One that is open.
-            limits: Of the whole run, in place of those kept with it.
         """
         from agent.research.gather import BothGather, LibraryGather, WebGather
         from agent.research.run import Research
@@ -127,14 +121,9 @@ class ResearchParts:
             gather = BothGather(web, gather) if options.library else web
         made = stages(options, model, self._made.embedder)
         try:
-            yield Research(model, journal, gather, made, limits=limits)
+            yield Research(model, journal, gather, made)
         finally:
-            try:
-                await gather.aclose()
-            finally:
-                await model.aclose()
-        for trouble in gather.troubles if isinstance(gather, BothGather) else ():
-            self._notify(trouble)
+            await gather.aclose()
 
     def _web(self) -> McpClient:
         """Our web server, whatever the user's files say of it: they have started the research.

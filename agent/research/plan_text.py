@@ -41,7 +41,8 @@ def from_text(text: str, plan: Plan) -> Plan:
         plan: What they were shown; its question and estimate stay.
 
     Raises:
-        UsageError: No sub-question is left, or a query stands before the first.
+        UsageError: No sub-question is left, a query stands before the first, or there are more
+            than are searched for.
     """
     parts: list[Part] = []
     for written in text.splitlines():
@@ -54,18 +55,25 @@ def from_text(text: str, plan: Plan) -> Plan:
                     hint="Write the sub-question above it, without an indent.",
                 )
             last = parts[-1]
-            asked = (*last.queries, query["query"].strip())[:QUERIES]
+            asked = (*last.queries, query["query"].strip())
             parts[-1] = Part(last.n, last.question, last.answered_by, asked)
         elif found := _PART.fullmatch(written.strip()):
             wanted = found["wanted"] or "what sources say about it"
             parts.append(Part(len(parts) + 1, found["question"], wanted, ()))
     if not parts:
         raise UsageError("No sub-question is left.", hint="Leave at least one line of the plan.")
+    if len(parts) > _MOST:
+        raise UsageError(f"There are {len(parts)} sub-questions, and {_MOST} are the most.")
+    for part in parts:
+        if (many := len(part.queries)) > QUERIES:
+            raise UsageError(
+                f"A sub-question has {many} queries, and {QUERIES} are the most: {part.question}"
+            )
     kept = tuple(
         part
         if part.queries
         else Part(part.n, part.question, part.answered_by, queries(part.question))
-        for part in parts[:_MOST]
+        for part in parts
     )
     return Plan(plan.question, kept, plan.estimate)
 

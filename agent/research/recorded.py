@@ -1,7 +1,8 @@
 """A chat model whose finished answers are kept in a run's journal, and are free the second time.
 
 Whoever asks it the same again (a resumed run) gets the same answer, and nothing is sent or paid.
-An answer that broke off is not kept: it is asked for again.
+An answer that was cut at the longest that was asked for is kept as such. One that broke off, or
+that the budget cut, is not kept: it is asked for again.
 """
 
 from __future__ import annotations
@@ -77,20 +78,26 @@ class Recorded:
         """
         key = _key(self.name, messages)
         kept = self._journal.done(key)
-        if kept is not None:
-            yield TextDelta(kept)
-            yield ModelUsage()
+        # One that was cut is no answer to who asks for a longer one.
+        if kept is not None and (kept["finish"] == "stop" or kept["longest"] == max_tokens):
+            yield TextDelta(kept["text"])
+            yield ModelUsage(finish=kept["finish"])
             return
         said: list[str] = []
+        finish = ""
         try:
             stream = self.inner.stream(messages, tools=tools, max_tokens=max_tokens)
             async with aclosing(stream) as deltas:
                 async for delta in deltas:
                     if isinstance(delta, TextDelta):
                         said.append(delta.text)
-                    elif isinstance(delta, ModelUsage) and delta.finish == "stop":
-                        self._journal.record(key, "".join(said), self._used())
+                    elif isinstance(delta, ModelUsage):
+                        finish = delta.finish
                     yield delta
+            # Not before: the budget ends an answer after it has told what was used.
+            if finish:
+                answer = {"text": "".join(said), "finish": finish, "longest": max_tokens}
+                self._journal.record(key, answer, self._used())
         finally:
             self._journal.use(self._used())
 
@@ -107,4 +114,4 @@ def _key(name: str, messages: Sequence[Message]) -> str:
         told.append([message.role, message.whole])
         if evidence is not None:
             told.append([evidence.question, json.dumps([asdict(p) for p in evidence.passages])])
-    return "call:" + sha256(json.dumps(told).encode()).hexdigest()
+    return "answer:" + sha256(json.dumps(told).encode()).hexdigest()

@@ -2,7 +2,8 @@
 
 By rule: a part is answered when a note answers it well enough; what contradicts is seen by
 `disagree`. A model is asked on top: it may call more open, and name more contradictions, each of
-which must be between notes that there are.
+which must be between notes that there are. Which ones is all that is taken from it: the reasons
+stand in the report without a citation, so they are in our own words.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from agent.modes.policy.leads import leads
 from agent.prompts import prompt
 from agent.research.about import speaks_of
 from agent.research.asking import ask_json
-from agent.research.disagree import difference
+from agent.research.disagree import common, difference
 from agent.research.types import Conflict, Gap
 from agent.support import content
 from knowledge.pack import fenced
@@ -40,7 +41,11 @@ _SHOWN = 60
 _ANSWER = 1200
 """Tokens of a model's answer."""
 _LONGEST = 300
-"""Characters of what a model writes in a field."""
+"""Characters of a model's query."""
+_NOTHING = "Nothing that was read answers it."
+_IN_PART = "What was found may not answer it, or only in part."
+_HELD = "The model holds that they cannot both be right."
+"""Of a contradiction that the rules do not see."""
 
 
 class RuleReflect:
@@ -107,10 +112,7 @@ def _gap(part: Part, notes: Sequence[Note], titles: Mapping[str, str]) -> Gap | 
         title = titles.get(note.source, "")
         if note.score >= ANSWERED and speaks_of(part.question, note.quote, title):
             return None
-    why = "Nothing that was read answers it."
-    if notes:
-        why = "What was found may not answer it, or only in part."
-    return Gap(part.n, why, _queries(part, notes))
+    return Gap(part.n, _IN_PART if notes else _NOTHING, _queries(part, notes))
 
 
 def _queries(part: Part, notes: Sequence[Note]) -> tuple[str, ...]:
@@ -171,7 +173,7 @@ def _checked(data: Any, plan: Plan, notes: Sequence[Note]) -> tuple[list[Gap], l
     conflicts_in = data.get("conflicts") if isinstance(data, dict) else None
     if not isinstance(gaps_in, list) or not isinstance(conflicts_in, list):
         raise ValueError('it is not of the form {"gaps": […], "conflicts": […]}')
-    parts, by_n = {part.n for part in plan.parts}, {note.n: note for note in notes}
+    parts, by_n = {part.n: part for part in plan.parts}, {note.n: note for note in notes}
     gaps: list[Gap] = []
     for each in gaps_in:
         n = each.get("question") if isinstance(each, dict) else None
@@ -180,7 +182,7 @@ def _checked(data: Any, plan: Plan, notes: Sequence[Note]) -> tuple[list[Gap], l
         queries = each.get("queries")
         asked = [_line(query) for query in queries] if isinstance(queries, list) else []
         wanted = tuple(dict.fromkeys(query for query in asked if query))[:QUERIES]
-        gaps.append(Gap(n, _line(each.get("why")) or "It is open.", wanted))
+        gaps.append(Gap(n, _IN_PART if _of(n, notes) else _NOTHING, wanted))
     found: list[Conflict] = []
     for each in conflicts_in:
         pair = each.get("notes") if isinstance(each, dict) else None
@@ -188,13 +190,12 @@ def _checked(data: Any, plan: Plan, notes: Sequence[Note]) -> tuple[list[Gap], l
         if len(numbers) != 2 or not by_n.keys() >= set(numbers):
             raise ValueError('each conflict needs the numbers of two "notes" that are listed')
         one, other = by_n[numbers[0]], by_n[numbers[1]]
-        about, why = _line(each.get("about")), _line(each.get("why"))
-        if (
-            one.source == other.source
-            or not content(one.claim).keys() & content(other.claim).keys()
-        ):
+        about = common(one.claim, other.claim)
+        if one.source == other.source or not about:
             continue
-        found.append(Conflict(one.part, about or "the same thing", (one.n, other.n), why))
+        seen = difference(one.claim, other.claim, parts[one.part].question)
+        why = seen.why if seen else _HELD
+        found.append(Conflict(one.part, about, (one.n, other.n), why))
     return gaps, found
 
 

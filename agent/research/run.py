@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, BadModelOutput, BudgetSpent, ContextTooLong
 from agent.models.metered import Metered
-from agent.research.base import Material, Verified
+from agent.research.base import Material, PartlyFound, Verified
 from agent.research.finding import Finding
 from agent.research.plan import by_model, by_rule, estimated
 from agent.research.recorded import Recorded
@@ -35,7 +35,7 @@ from agent.research.types import (
 )
 
 if TYPE_CHECKING:
-    from agent.budget import Budget, Limits
+    from agent.budget import Budget
     from agent.models.base import ChatModel
     from agent.research.base import Gather, Options, Stages
     from agent.research.journal import Journal, Used
@@ -63,7 +63,6 @@ class Research:
         gather: Gather,
         stages: Stages,
         *,
-        limits: Limits | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Compose; nothing is done yet.
@@ -73,18 +72,17 @@ class Research:
             journal: Of this run, new or to be gone on with.
             gather: Where to find and read; whoever made it closes it.
             stages: Who does what.
-            limits: Of the whole run, in place of those kept with it.
             clock: Seconds, for tests.
         """
         self.journal = journal
         self._model = model
         self._gather = gather
         self._stages = stages
-        limits = journal.options.limits if limits is None else limits
-        self._spending = Spending(limits, journal.used, clock=clock)
+        self._spending = Spending(journal.options.limits, journal.used, clock=clock)
+        self._plan: Plan | None = None
         self._finding: Finding | None = None
-        self._partial = ""
-        """Why the report is not all it could be; empty where it is."""
+        self._lacks: list[str] = []
+        """Why the report is not all it could be, a sentence each."""
         self._rounds: Rounds | None = None
         self._at = 0
         """Units of progress; never fewer than before."""
@@ -93,6 +91,13 @@ class Research:
     def used(self) -> Used:
         """Tokens, cost, steps and seconds so far, over all the times that it was resumed."""
         return self._spending.used
+
+    @property
+    def cost(self) -> float | None:
+        """US dollars so far; None where the price of what was asked is not known."""
+        used, plan = self.used, self._plan
+        unknown = self._model.price is None or (plan is not None and plan.estimate.cost is None)
+        return None if unknown and used.tokens and not used.cost else used.cost
 
     @property
     def pages(self) -> int:
@@ -149,8 +154,11 @@ class Research:
                     approved = await decide(plan)
                 if approved is None:
                     return
+                if approved.parts != plan.parts:
+                    approved = estimated(approved, self.journal.options, self._model)
                 plan = approved
             self.journal.record("plan", as_json(plan), self.used)
+        self._plan = plan
         for part in plan.parts:
             yield self._step("plan", part.question, _PLANNED, part.n)
         found = self._finding = Finding(
@@ -168,15 +176,18 @@ class Research:
             async for step in steps:
                 at = _PLANNED + int((_FOUND - _PLANNED) * step.share)
                 yield self._step(step.kind, step.text, at, step.part)
-        self._partial = rounds.ended
+        self._lacks.append(rounds.ended)
         if not found.sources and found.trouble is not None and not found.failed:
+            partly = isinstance(found.trouble, PartlyFound)
+            told = "Nothing was found." if partly else "Nothing could be searched:"
             raise NothingFound(
-                f"Nothing could be searched: {found.trouble}",
+                f"{told} {found.trouble}",
                 hint=found.trouble.hint or f"agent research --resume {self.journal.id}",
             ) from found.trouble
-        if found.trouble is not None and not self._partial:
-            self._partial = f"Not every search could be made: {found.trouble}"
-        self._partial = self._partial or _too_narrow(self.journal.options, found)
+        if found.trouble is not None:
+            self._lacks.append(f"Not every search could be made. {found.trouble}")
+        if not any(self._lacks):
+            self._lacks.append(_too_narrow(self.journal.options, found))
         material = Material(
             plan,
             tuple(found.notes),
@@ -225,7 +236,7 @@ class Research:
         # A run that was resumed with a larger budget may have more notes than it once wrote from.
         key = f"write:{len(material.notes)}"
         if (kept := self.journal.done(key)) is not None:
-            self._partial = self._partial or kept["warning"]
+            self._lacks.append(kept["warning"])
             return [from_json(Section, data) for data in kept["sections"]], ""
         budget, warning = self._spending.writing, ""
         model, hands = self._recorded(budget), self._stages.hands
@@ -233,7 +244,7 @@ class Research:
             sections = await budget.within(lambda: hands.write.write(material, model))
         except (BudgetSpent, BadModelOutput, ContextTooLong) as error:
             warning = f"The report was not written by {self._model.name}: {error}"
-            self._partial = self._partial or warning
+            self._lacks.append(warning)
             sections = await self._stages.spare.write.write(material, model)
         kept = {"sections": as_json(sections), "warning": warning}
         self.journal.record(key, kept, self.used)
@@ -248,7 +259,6 @@ class Research:
 
     def _method(self, found: Finding) -> Method:
         used = self.used
-        unknown = self._model.price is None and used.tokens > 0 and not used.cost
         return Method(
             model=self._model.name,
             offline=self.journal.options.offline,
@@ -257,9 +267,9 @@ class Research:
             pages_read=len(found.sources),
             pages_failed=tuple(found.failed.items()),
             tokens=used.tokens,
-            cost=None if unknown else used.cost,
+            cost=self.cost,
             seconds=round(used.seconds, 3),
-            partial_reason=self._partial,
+            partial_reason=" ".join(filter(None, self._lacks)),
         )
 
     def _recorded(self, budget: Budget) -> Recorded:

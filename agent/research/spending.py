@@ -63,7 +63,7 @@ class Spending:
     def why(self) -> str:
         """Why the searching ended early, as a sentence, once it has."""
         return self._stopped or (
-            f"The budget ({_told(self._limits)}) ended the search; {RESERVE:.0%} of it is kept for"
+            f"The budget ({told(self._limits)}) ended the search; {RESERVE:.0%} of it is kept for"
             " writing the report."
         )
 
@@ -103,12 +103,12 @@ def _left(limits: Limits, used: Used) -> Limits:
     )
 
 
-def _told(limits: Limits) -> str:
-    """The limits in words."""
-    told = [
+def told(limits: Limits) -> str:
+    """The limits in words; empty for none."""
+    words = [
         "" if limits.cost is None else money(limits.cost),
         "" if limits.tokens is None else plural(limits.tokens, "token"),
         "" if limits.steps is None else plural(limits.steps, "step"),
         "" if limits.seconds is None else f"{limits.seconds:g} s",
     ]
-    return ", ".join(text for text in told if text)
+    return ", ".join(text for text in words if text)

@@ -74,7 +74,7 @@ class Hit:
     score: float
     """The larger the better, within one list of hits only."""
     flags: tuple[str, ...]
-    """Warnings of the web server about its text."""
+    """Warnings of the web server, or of whoever gathered it, about its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Source:
     sha256: str
     """Of the stored text, as UTF-8."""
     flags: tuple[str, ...]
-    """Warnings of the web server about its text."""
+    """Warnings of the web server, or of whoever gathered it, about its text."""
     length: int
     """Characters of its text."""
 

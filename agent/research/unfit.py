@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from knowledge.orders import first_order
+from knowledge.sentences import sentences
 from knowledge.types import Span
 
 _WORD = re.compile(r"\w+")
@@ -44,8 +46,13 @@ _ORDER = re.compile(
     r"|\byou (?:must|should|are to|will) now\b|\b(?:you are|act as) (?:now )?an? (?:AI|assistant)",
     re.IGNORECASE,
 )
-"""Looked for only where the web server has warned: elsewhere a text may well speak of these."""
+"""Looked for only in a source that gives orders: elsewhere a text may well speak of these."""
 _PARAGRAPH = re.compile(r"\S(?:.|\n(?!\s*\n))*")
+_LONG = 2000
+"""Characters from which on not all of a paragraph is taken for what its orders are about: a text
+without blank lines is one paragraph."""
+_NEAR = 1000
+"""Characters before and behind an order in a long one that belong to it."""
 
 
 def stub(text: str, title: str = "") -> str:
@@ -60,15 +67,40 @@ def stub(text: str, title: str = "") -> str:
     return ""
 
 
-def orders(text: str, flags: Sequence[str]) -> list[Span]:
-    """The paragraphs of a text that give orders to a reader, where the web server's flags warn."""
+def orders(text: str, flags: Sequence[str] = ()) -> list[Span]:
+    """The paragraphs of a text that give orders to a model, wherever the text is from.
+
+    What a manual says to people as well ("use the search function to …") counts only in a source
+    that gives orders otherwise, or that the web server has warned of.
+
+    Args:
+        text: Of the source.
+        flags: The web server's, which tell of what it has left out, too.
+    """
     warned = [flag for flag in flags if flag.startswith("instructions:")]
-    if not warned:
+    if not warned and not first_order(text, sure=True):
         return []
-    phrases = [" ".join(found[2].split()).lower() for f in warned if (found := _FLAG.match(f))]
+    phrases = [_plain(found[2]) for flag in warned if (found := _FLAG.match(flag))]
+
+    def ordering(said: str) -> bool:
+        plain = _plain(said)
+        known = any(phrase and phrase in plain for phrase in phrases)
+        return known or bool(_ORDER.search(plain) or first_order(said))
+
     spans: list[Span] = []
-    for paragraph in _PARAGRAPH.finditer(text):
-        said = " ".join(paragraph[0].split()).lower()
-        if _ORDER.search(said) or any(phrase and phrase in said for phrase in phrases):
-            spans.append(Span(*paragraph.span()))
+    for found in _PARAGRAPH.finditer(text):
+        if not ordering(found[0]):
+            continue
+        start, end = found.span()
+        said = sentences(found[0]) if end - start > _LONG else []
+        near = [
+            Span(max(start, start + s.start - _NEAR), min(end, start + s.end + _NEAR))
+            for s in said
+            if ordering(found[0][s.start : s.end])
+        ]
+        spans += near or [Span(start, end)]
     return spans
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).lower()

@@ -21,8 +21,8 @@ from agent.quotes import Normal, find, normalise, quoted
 from agent.research.base import Verified
 from agent.research.notes import plain
 from agent.research.types import Note, Section, Sentence, Standing
+from agent.research.windows import around
 from agent.support import ENOUGH, content, contradicts, says_something, support
-from knowledge.sentences import sentences
 from knowledge.types import Span
 
 _DOUBTFUL = ENOUGH / 2
@@ -129,14 +129,8 @@ class _Cited:
 
     def around(self, place: Span) -> str:
         """The sentences of the source that a range of the quote stands in, whole."""
-        moved = Span(place.start + self._offset, place.end + self._offset)
-        spans = [span for span in self._sentences if span.overlaps(moved)]
-        start = min([moved.start, *(span.start for span in spans)])
-        return self._window[start : max([moved.end, *(span.end for span in spans)])]
-
-    @cached_property
-    def _sentences(self) -> list[Span]:
-        return sentences(self._window)
+        whole = around(self._window, Span(place.start + self._offset, place.end + self._offset))
+        return self._window[whole.start : whole.end]
 
 
 @dataclass(frozen=True, slots=True)

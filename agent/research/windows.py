@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 from knowledge.lexical import index
 from knowledge.sentences import sentences
-from knowledge.types import Passage
+from knowledge.types import Passage, Span
 
 if TYPE_CHECKING:
     from agent.research.types import Source
 
 _WINDOW = 1150
 """Characters at most, as `agent.models.reader.whole` has it; a longer sentence is one."""
+_NEAR = 600
+"""Characters before and behind a range in which its sentences end."""
 _HEADING = re.compile(r"^[^\S\n]{0,3}(#{1,6})[^\S\n]+(.+?)[^\S\n]*#*$", re.MULTILINE)
 
 
@@ -40,6 +42,17 @@ def likely(passages: list[Passage], query: str, limit: int) -> list[Passage]:
     best = float(scores.max())
     order = sorted(range(len(passages)), key=lambda i: -scores[i])[:limit]
     return [replace(passages[i], score=float(scores[i]) / best if best > 0 else 0.0) for i in order]
+
+
+def around(text: str, span: Span) -> Span:
+    """The range with the sentences that it stands in, whole, as far as they lie near."""
+    start = max(0, span.start - _NEAR)
+    near = text[start : span.end + _NEAR]
+    moved = Span(span.start - start, span.end - start)
+    spans = [s for s in sentences(near) if s.overlaps(moved)]
+    first = min([moved.start, *(s.start for s in spans)])
+    last = max([moved.end, *(s.end for s in spans)])
+    return Span(start + first, start + last)
 
 
 def _cut(text: str) -> Iterator[tuple[int, int]]:

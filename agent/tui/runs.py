@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from agent.errors import UsageError
 from agent.events import Citation
 from agent.plain_text import plural
-from agent.whole_file import write_whole
 from knowledge.types import Document
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from agent.research.journal import Journal, RunInfo, Used
     from agent.research.parts import ResearchParts
     from agent.research.run import Approve, Research
-    from agent.research.types import Note, Plan, Report, Source, Step
+    from agent.research.types import Note, Report, Source, Step
     from knowledge.library import Library
 
 
@@ -60,7 +59,6 @@ class Run:
         self.where = where
         self._journal = journal
         self._research = research
-        self._plan: Plan | None = None
 
     @property
     def used(self) -> Used:
@@ -69,13 +67,8 @@ class Run:
 
     @property
     def cost(self) -> float | None:
-        """US dollars so far; None where the model's price is not known."""
-        used = self.used
-        if not used.tokens or used.cost:
-            return used.cost
-        self._plan = self._plan or self._journal.plan
-        unknown = self._plan is not None and self._plan.estimate.cost is None
-        return None if unknown else used.cost
+        """US dollars so far; None where the price of what was asked is not known."""
+        return self._research.cost
 
     @property
     def pages(self) -> int:
@@ -117,15 +110,12 @@ class Run:
             UsageError: Its name asks for no form that there is, there is such a file, or it cannot
                 be written.
         """
-        from agent.research.render import form_of, rendered
+        from agent.research.render import form_of, write
 
-        text = rendered(report, form_of(file))
+        form_of(file)
         if file.exists():
             raise UsageError(f"There is a file {file} already.", hint="Name another one.")
-        try:
-            write_whole(file, text, errors="replace")
-        except OSError as error:
-            raise UsageError(f"{file} cannot be written: {error.strerror}.") from error
+        write(report, file)
 
     def _document(self, source: Source) -> Document:
         return Document(self._journal.text(source.id), "text", source.title)
@@ -211,20 +201,25 @@ class Runs:
 
         Raises:
             RunNotFound: There is none, or more than one.
-            UsageError: It is about another library.
+            UsageError: It is not done, and about another library.
             JournalError: It cannot be read.
         """
         with self._made.research.journals() as journals:
             journal = journals.open(name)
             options, here = journal.options, self._made.config.library
-            if options.library and options.named not in ("", here):
+            done = journal.report is not None  # which asks for no library and no model
+            if not done and options.library and options.named not in ("", here):
                 raise UsageError(
                     f"Research {journal.id} is about the library {options.named}.",
                     hint=f"agent research --resume {journal.id}",
                 )
-            research = self._having(journal.model).research
+            made = self._made if done else self._having(journal.model)
             sources = len(await self._library.sources()) if options.library else 0
-            async with research.opened(journal, self._library) as work:
+            async with AsyncExitStack() as stack:
+                if made.model is not self._made.model:
+                    stack.push_async_callback(made.model.aclose)
+                opened = made.research.opened(journal, self._library)
+                work = await stack.enter_async_context(opened)
                 yield Run(journal, work, _where(options.web, sources))
 
 

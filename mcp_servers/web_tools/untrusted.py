@@ -11,9 +11,9 @@ import re
 import unicodedata
 from typing import NamedTuple
 
+from knowledge.orders import first_order
 from mcp_servers.web_tools.hidden import without_hidden
 from mcp_servers.web_tools.links import tame_links
-from mcp_servers.web_tools.orders import first_order
 
 _INVISIBLE = re.compile(
     "[\xad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200d\u2060-\u2064\u206a-\u206f"

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from mcp.client import Client
 from agent.errors import UsageError
 from agent.models.scripted import Scripted
 from agent.research.base import Options
-from agent.research.journal import Journal, Journals
+from agent.research.journal import Journal, Journals, Used
 from agent.research.run import Research
-from agent.research.types import Hit, Source
+from agent.research.types import Hit, Source, as_json
 from mcp_servers.research import INSTRUCTIONS, build
 from mcp_servers.research_runs import Runs, Services
 from tests.agent.research.stage_fakes import Pages, free_stages
@@ -176,6 +177,47 @@ async def test_the_same_question_again_is_the_same_run_and_another_has_to_wait(
         fresh = data(await client.call_tool("start", {**ASK, "fresh": True}))
         assert fresh["id"] != begun["id"]
         assert len(stand.journals.runs()) == 2
+
+
+async def test_the_last_run_is_the_one_that_was_asked_for_last(stand: Stand) -> None:
+    stand.gate.open.set()
+    async with stand.connected() as client:
+        first = data(await client.call_tool("start", ASK))
+        await status(client)
+        second = data(await client.call_tool("start", {"question": "Who built the canal?"}))
+        await status(client)
+        assert data(await client.call_tool("report", {}))["id"] == second["id"]
+        await client.call_tool("start", ASK)
+        assert (await status(client))["id"] == first["id"]
+        assert data(await client.call_tool("report", {}))["id"] == first["id"]
+        # Another process's run is not the last of this one, but is found by its name's beginning.
+        assert (await status(client, id=second["id"][:5]))["id"] == second["id"]
+
+
+async def test_hosts_may_be_given_as_addresses_and_nothing_else(stand: Stand) -> None:
+    async with stand.connected() as client:
+        domains = ["https://A.example/page", " b.example "]
+        begun = data(await client.call_tool("start", {**ASK, "domains": domains}))
+        assert stand.journals.open(begun["id"]).options.domains == ("a.example", "b.example")
+        wrong = await client.call_tool("start", {**ASK, "domains": ["a b"], "fresh": True})
+        assert "'a b' is no host" in words(wrong)
+
+
+async def test_the_same_question_with_half_a_character_is_the_same_run(stand: Stand) -> None:
+    begun = stand.runs.begin("How long is the \ud83d canal?", Options(), fresh=False)
+    again = stand.runs.begin("How long is the \ud83d canal?", Options(), fresh=False)
+    assert again is begun
+
+
+async def test_a_price_that_is_not_known_is_not_told_as_nothing(stand: Stand) -> None:
+    async with stand.connected() as client:
+        begun = data(await client.call_tool("start", ASK))
+        await client.call_tool("cancel", {})
+        journal = stand.journals.open(begun["id"])
+        assert journal.plan is not None
+        unpriced = replace(journal.plan, estimate=replace(journal.plan.estimate, cost=None))
+        journal.record("plan", as_json(unpriced), Used(tokens=1200))
+        assert (await status(client))["cost"] is None
 
 
 async def test_a_cancelled_run_ends_at_once_and_goes_on_when_it_is_asked_for_again(

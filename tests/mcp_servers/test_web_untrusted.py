@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from knowledge.orders import first_order
 from mcp_servers.web_tools.hidden import without_hidden
 from mcp_servers.web_tools.links import safe_url
 from mcp_servers.web_tools.markup import tokens
-from mcp_servers.web_tools.orders import first_order
 from mcp_servers.web_tools.untrusted import clean_markup, clean_text, line
 
 HIDDEN = {

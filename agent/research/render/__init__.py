@@ -1,16 +1,18 @@
-"""A report as a text to read or to process: Markdown, HTML, JSON. Reads and fetches nothing.
+"""A report as a text to read or to process: Markdown, HTML, JSON; written to a file whole.
 
 What pages and models said is data in each: escaped, on one line, and never a link but for the
-address that a source was read at.
+address that a source was read at. Reads and fetches nothing.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
 from agent.errors import UsageError
 from agent.research.types import Report
+from agent.whole_file import write_whole
 
 Form = Literal["markdown", "html", "json"]
 
@@ -24,7 +26,31 @@ _BY_SUFFIX: dict[str, Form] = {
 
 
 def rendered(report: Report, form: Form) -> str:
-    """The report in a form; ends with a line feed."""
+    """The report in a form, which UTF-8 can hold; ends with a line feed."""
+    return _text(report, form).encode("utf-8", "replace").decode()
+
+
+def write(report: Report, file: Path) -> None:
+    """Write a report in the form of a file's name: all of it or nothing.
+
+    It may be read by whom the user lets read what they write.
+
+    Raises:
+        UsageError: The name asks for no form that there is, or the file cannot be written.
+    """
+    text = rendered(report, form_of(file))
+    mask = os.umask(0o077)  # there is no other way to read it
+    os.umask(mask)
+    try:
+        write_whole(file, text, mode=0o666 & ~mask)
+    except OSError as error:
+        raise UsageError(
+            f"{file} cannot be written: {error.strerror}.",
+            hint=f"The report is kept: agent research --resume {report.id} --out FILE",
+        ) from error
+
+
+def _text(report: Report, form: Form) -> str:
     if form == "html":
         from agent.research.render.html import to_html
 

@@ -11,10 +11,11 @@ import pytest
 
 from agent.errors import AgentError
 from agent.mcp_client import Outcome
-from agent.research.base import NotRead
+from agent.research.base import NotRead, PartlyFound
 from agent.research.gather import BothGather, LibraryGather, WebGather
 from agent.research.types import Hit, Part
 from tests.agent.research.web_fixture import (
+    ORDERS,
     STORY,
     InProcess,
     Listed,
@@ -185,6 +186,14 @@ async def test_a_document_that_has_changed_since_it_was_indexed_is_flagged() -> 
     assert source.flags == ("stale: the source has changed since it was indexed",)
 
 
+async def test_a_document_of_the_library_that_gives_orders_is_flagged_as_a_page_is() -> None:
+    library = MemoryLibrary({"visit.md": ORDERS, "light.md": STORY})
+    gather = LibraryGather(library)  # type: ignore[arg-type]
+    source, _ = await gather.read(hit("visit.md", origin="library"))
+    assert source.flags == ("instructions: 'Ignore all previous instructions'",)
+    assert (await gather.read(hit("light.md", origin="library")))[0].flags == ()
+
+
 async def test_a_document_that_left_the_library_is_not_read() -> None:
     gather = LibraryGather(MemoryLibrary({}))  # type: ignore[arg-type]
     with pytest.raises(NotRead, match="no longer"):
@@ -207,12 +216,11 @@ async def test_both_are_searched_and_each_hit_is_read_where_it_was_found(
 
 
 async def test_the_library_answers_where_the_web_cannot_and_the_trouble_is_told() -> None:
-    failing = WebGather(Answers(*[Outcome("No engine answered.", ok=False)] * 3))
+    failing = WebGather(Answers(Outcome("No engine answered.", ok=False)))
     library = LibraryGather(MemoryLibrary({"light.md": STORY}))  # type: ignore[arg-type]
-    both = BothGather(failing, library)
-    assert [hit.url for hit in await both.search(PART, "lighthouse")] == ["light.md"]
-    await both.search(PART, "lighthouse")
-    assert both.troubles == ("No engine answered.",)
+    with pytest.raises(PartlyFound, match="web could not be searched: No engine") as told:
+        await BothGather(failing, library).search(PART, "lighthouse")
+    assert [hit.url for hit in told.value.hits] == ["light.md"]
 
 
 async def test_where_neither_answers_it_is_an_error() -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from contextlib import aclosing
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from agent.budget import Limits
-from agent.messages import Message, TextDelta
+from agent.budget import Budget, Limits
+from agent.errors import BudgetSpent
+from agent.messages import Delta, Message, ModelUsage, TextDelta
+from agent.models.base import ChatModel
+from agent.models.metered import Metered
 from agent.models.scripted import Scripted
 from agent.research.base import Options
 from agent.research.journal import Journals, RunBusy, RunNotFound, Used
@@ -123,6 +128,7 @@ def test_a_deleted_run_leaves_nothing_behind(tmp_path: Path) -> None:
     run.take_in("read:web:u", SOURCE, "98 km.")
     store.delete(run.id)
     assert store.runs() == []
+    assert b"98 km" not in (tmp_path / "research" / "journal.db").read_bytes()
     with pytest.raises(JournalError):
         run.text("s1")
 
@@ -132,8 +138,11 @@ def test_only_one_process_works_on_a_run(tmp_path: Path) -> None:
     run = store.create("q", Options(), "m")
     with run.claimed(), pytest.raises(RunBusy), store.open(run.id).claimed():
         pass
+    with run.claimed(), pytest.raises(RunBusy):
+        store.delete(run.id)
     with run.claimed():
         pass
+    assert list((tmp_path / "research").glob("*.lock")) == []
 
 
 def test_the_journal_is_for_its_owner_only(tmp_path: Path) -> None:
@@ -166,6 +175,59 @@ async def test_a_call_is_paid_for_once_whoever_asks_it_again(tmp_path: Path) -> 
     again = Recorded(model, journals(tmp_path).open(run.id), Used)
     assert await said(again, "How long?") == "ninety-eight"
     assert len(model.calls) == 1
+
+
+class Cut(Scripted):
+    """Says that its answers were cut at the longest that was asked for."""
+
+    async def stream(self, *args, **kwargs):  # type: ignore[no-untyped-def, override]
+        async for delta in super().stream(*args, **kwargs):
+            usage = isinstance(delta, ModelUsage)
+            yield replace(delta, finish="length") if usage else delta
+
+
+async def told(model: ChatModel, longest: int = 50) -> list[Delta]:
+    stream = model.stream([Message("user", "q")], max_tokens=longest)
+    async with aclosing(stream) as deltas:
+        return [delta async for delta in deltas]
+
+
+async def test_an_answer_that_was_cut_is_paid_for_once_and_known_for_cut(tmp_path: Path) -> None:
+    run = journals(tmp_path).create("q", Options(), "m")
+    model = Cut(["one two", "one two three"])
+    first = await told(Recorded(model, run, Used))
+    again = await told(Recorded(model, journals(tmp_path).open(run.id), Used))
+    assert len(model.calls) == 1
+    said = "".join(delta.text for delta in again if isinstance(delta, TextDelta))
+    assert said == "".join(delta.text for delta in first if isinstance(delta, TextDelta))
+    assert again[-1] == ModelUsage(finish="length")
+    # A longer answer is another one.
+    await told(Recorded(model, run, Used), longest=100)
+    assert len(model.calls) == 2
+
+
+async def test_an_answer_that_the_budget_cut_is_asked_for_again(tmp_path: Path) -> None:
+    run = journals(tmp_path).create("q", Options(), "m")
+    model = Cut(["one two"], loop=True)
+    poor = Metered(model, Budget(Limits(tokens=200)))
+    model.count = lambda text: len(text)  # type: ignore[method-assign]
+    with pytest.raises(BudgetSpent):
+        await told(Recorded(poor, run, Used), longest=500)
+    await told(Recorded(model, run, Used), longest=500)
+    assert len(model.calls) == 2
+
+
+async def test_an_answer_that_was_stopped_is_asked_for_again(tmp_path: Path) -> None:
+    run = journals(tmp_path).create("q", Options(), "m")
+    model, budget = Scripted(["one two"], loop=True), Budget(Limits())
+    stream = Recorded(Metered(model, budget), run, Used).stream([Message("user", "q")])
+    await anext(stream)
+    budget.stop()
+    with pytest.raises(BudgetSpent):
+        async for _ in stream:
+            pass
+    await told(Recorded(model, run, Used))
+    assert len(model.calls) == 2
 
 
 async def test_an_answer_that_was_left_early_is_asked_for_again(tmp_path: Path) -> None:

@@ -92,6 +92,12 @@ def test_any_question_has_a_part_with_a_query(question: str) -> None:
     assert part.queries
 
 
+async def test_half_of_a_character_in_a_models_plan_is_no_part_of_it() -> None:
+    said = '{"parts": [{"question": "How \\ud83d long?", "queries": ["\\ude00 canal"]}]}'
+    plan = await by_model("q", Options(), Scripted([said]))
+    assert (plan.parts[0].question, plan.parts[0].queries) == ("How ? long?", ("? canal",))
+
+
 async def test_a_models_plan_is_taken_out_of_what_it_says_around_it() -> None:
     plan = await by_model("q", Options(), Scripted([f"Here you are:\n```json\n{GOOD}\n```"]))
     assert [part.question for part in plan.parts] == ["How long is it?", "Who built it?"]
@@ -163,6 +169,14 @@ def test_a_person_may_strike_out_add_and_change_parts() -> None:
 def test_a_plan_that_says_nothing_is_refused_with_its_reason(text: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):
         from_text(text, by_rule(TWO, Options()))
+
+
+def test_a_plan_of_more_than_can_be_searched_for_is_refused_and_not_cut() -> None:
+    plan = by_rule(TWO, Options())
+    with pytest.raises(UsageError, match="21 sub-questions, and 20 are the most"):
+        from_text("\n".join(f"{n}. How deep is lock {n}?" for n in range(1, 22)), plan)
+    with pytest.raises(UsageError, match="4 queries, and 3 are the most: How deep"):
+        from_text("1. How deep?\n  - a\n  - b\n  - c\n  - d\n", plan)
 
 
 def test_a_plan_shown_cannot_steer_a_terminal() -> None:

@@ -162,6 +162,21 @@ def test_what_cannot_both_be_right_is_a_difference(
             "The second lighthouse of Skarholm was built in 1871.",
             "When was the first lighthouse of Skarholm built?",
         ),
+        (
+            "The lighthouse of Skarholm was built in 1887.",
+            "If the lighthouse of Skarholm had been built in 1892, it would have burned.",
+            WHEN,
+        ),
+        (
+            "The lighthouse of Skarholm was built in 1887.",
+            "According to a forged letter, the lighthouse of Skarholm was built in 1750.",
+            WHEN,
+        ),
+        (
+            "The pump of the lighthouse fails in winter.",
+            "The alarm sounds if the pump of the lighthouse fails in winter.",
+            "What happens in winter?",
+        ),
     ],
 )
 def test_what_can_both_be_right_is_none(one: str, other: str, question: str) -> None:
@@ -212,8 +227,8 @@ async def test_a_source_does_not_contradict_itself() -> None:
 
 async def test_a_model_names_more_gaps_and_contradictions() -> None:
     said = {
-        "gaps": [{"question": 2, "why": "Only its steps are told.", "queries": ["tower metres"]}],
-        "conflicts": [{"notes": [1, 2], "about": "who lived there", "why": "Six, or nobody."}],
+        "gaps": [{"question": 2, "queries": ["tower metres"]}],
+        "conflicts": [{"notes": [1, 2]}],
     }
     notes = [
         note(1, "Six keepers lived on the island of Skarholm."),
@@ -223,12 +238,38 @@ async def test_a_model_names_more_gaps_and_contradictions() -> None:
     model = Scripted([json.dumps(said)])
     gaps, conflicts = await ModelReflect().reflect(PLAN, notes, SOURCES, model)
     assert [(gap.part, gap.queries) for gap in gaps] == [(2, ("tower metres",))]
-    assert [(c.part, c.notes, c.why) for c in conflicts] == [(1, (1, 2), "Six, or nobody.")]
+    assert [(c.part, c.notes, c.about) for c in conflicts] == [(1, (1, 2), "island Skarholm")]
     assert "[3] question 2, source s3 (Title 3)" in model.calls[0][1].content
 
 
+async def test_what_a_model_says_of_a_gap_or_a_contradiction_does_not_reach_the_report() -> None:
+    made_up = "The keeper Jack stole 900 lamps."
+    said = {
+        "gaps": [{"question": 2, "why": made_up, "queries": []}],
+        "conflicts": [{"notes": [1, 2], "about": made_up, "why": made_up}],
+    }
+    notes = [
+        note(1, "Six keepers lived on the island of Skarholm."),
+        note(2, "The island of Skarholm was always deserted."),
+    ]
+    found = await ModelReflect().reflect(PLAN, notes, SOURCES, Scripted([json.dumps(said)]))
+    (gap,), (conflict,) = found
+    assert "Jack" not in f"{gap.why} {conflict.about} {conflict.why}"
+    assert conflict.why == "The model holds that they cannot both be right."
+
+
+async def test_a_contradiction_that_a_model_names_is_told_as_the_rules_see_it() -> None:
+    said = {"gaps": [], "conflicts": [{"notes": [20, 21], "why": "One says 3, the other 4."}]}
+    # Too far down for the rules, which compare the best notes of a part.
+    better = [note(n, f"Skarholm has the stone {n}.", source=1) for n in range(1, 20)]
+    low = [note(20, IN_1887, source=2, score=0.5), note(21, IN_1892, source=3, score=0.5)]
+    model = Scripted([json.dumps(said)])
+    _, conflicts = await ModelReflect().reflect(PLAN, [*better, *low], SOURCES, model)
+    assert [c.why for c in conflicts] == ["One says 1887, the other 1892."]
+
+
 async def test_a_model_cannot_contradict_with_notes_that_it_made_up() -> None:
-    wrong = json.dumps({"gaps": [], "conflicts": [{"notes": [1, 9], "about": "", "why": ""}]})
+    wrong = json.dumps({"gaps": [], "conflicts": [{"notes": [1, 9]}]})
     right = json.dumps({"gaps": [], "conflicts": []})
     model = Scripted([wrong, right])
     _, conflicts = await ModelReflect().reflect(PLAN, [note(1, IN_1887)], SOURCES, model)
@@ -237,7 +278,7 @@ async def test_a_model_cannot_contradict_with_notes_that_it_made_up() -> None:
 
 
 async def test_notes_that_share_no_word_contradict_nothing() -> None:
-    said = {"gaps": [], "conflicts": [{"notes": [1, 2], "about": "x", "why": "y"}]}
+    said = {"gaps": [], "conflicts": [{"notes": [1, 2]}]}
     notes = [note(1, IN_1887), note(2, "Herring is sold there.")]
     model = Scripted([json.dumps(said)])
     assert (await ModelReflect().reflect(PLAN, notes, SOURCES, model))[1] == []

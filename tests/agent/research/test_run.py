@@ -88,6 +88,18 @@ async def test_a_person_may_change_the_plan_or_refuse_it(tmp_path: Path) -> None
     assert pages.queries[0] == "only this canal"
 
 
+async def test_a_changed_plan_is_estimated_anew(tmp_path: Path) -> None:
+    async def more(plan: Plan) -> Plan:
+        part = plan.parts[0]
+        return replace(plan, parts=tuple(replace(part, n=n) for n in range(1, 11)))
+
+    _, report = await finished(
+        Research(Embedded(None), begun(tmp_path), Pages(PAGES), free_stages()), more
+    )
+    assert report is not None
+    assert report.plan.estimate.pages == 10 * Options().pages * Options().depth
+
+
 async def test_where_nothing_can_be_searched_the_user_is_told_what_to_do(tmp_path: Path) -> None:
     pages, journal = Pages(PAGES), begun(tmp_path)
     pages.down = True
@@ -115,7 +127,7 @@ async def test_a_search_that_failed_makes_the_report_partial_and_says_why(
     )
     assert report is not None
     assert report.sources
-    assert report.method.partial_reason.startswith("Not every search could be made: No search")
+    assert report.method.partial_reason.startswith("Not every search could be made. No search")
 
 
 async def test_rounds_end_when_nothing_new_is_found(tmp_path: Path) -> None:

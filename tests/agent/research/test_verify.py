@@ -111,6 +111,32 @@ async def test_a_quote_out_of_a_sentence_that_calls_it_a_myth_supports_nothing()
     assert await one("A queen paid for the tower.", 4, notes=(cut,)) is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "According to a forged letter, a queen paid for the tower.",
+        "If a queen paid for the tower, no bill is known.",
+        "In the opera, a queen paid for the tower.",
+    ],
+)
+async def test_a_quote_out_of_a_sentence_that_says_it_as_no_fact_supports_nothing(
+    text: str,
+) -> None:
+    texts = {"s1": text}
+    cut = note(1, "s1", "a queen paid for the tower", texts=texts)
+    section = Section("Who?", 1, (Sentence("A queen paid for the tower.", (1,), "unsupported"),))
+    result = await SpanVerify().verify([section], [cut], texts)
+    assert result.dropped == 1
+
+
+async def test_the_opposite_of_a_span_is_dropped() -> None:
+    texts = {"s1": "The price of salt fell in 1843."}
+    fell = note(1, "s1", texts["s1"], texts=texts)
+    said = Sentence("The price of salt rose in 1843.", (1,), "unsupported")
+    result = await SpanVerify().verify([Section("Salt", 1, (said,))], [fell], texts)
+    assert result.dropped == 1
+
+
 async def test_a_note_of_what_was_not_read_or_does_not_stand_there_supports_nothing() -> None:
     moved = replace(NOTES[0], n=4, start=3, end=3 + len(NOTES[0].quote))
     unread = replace(NOTES[0], n=5, source="s9")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,14 @@ from typing import Any
 import pytest
 
 from agent.errors import UsageError
+from agent.paths import Paths
+from agent.research.base import Options
+from agent.research.journal import Journals
 from agent.research.types import Plan, Report
 from agent.tui.host import Host
 from agent.tui.runs import Run, Runs
 from tests.agent.tui.chat_host import parts
-from tests.fakes import MemoryLibrary
+from tests.fakes import EchoModel, MemoryLibrary
 
 TEXTS = {
     "fastnet.md": "The Fastnet lighthouse was first lit in 1904, after seven years of work.",
@@ -99,10 +104,55 @@ async def test_an_empty_library_with_no_engine_is_told_what_to_do() -> None:
 async def test_a_run_about_another_library_is_not_mixed_up_with_this_one() -> None:
     async with runs(library="work").begun(QUESTION) as run:
         await report_of(run)
+        left = run.id
+    journals = Journals(Paths.from_env().state / "research")
+    options = journals.open(left).options
+    left = journals.create(QUESTION, options, "embedded").id
+    journals.close()
     with pytest.raises(UsageError, match="is about the library work") as told:
-        async with runs().resumed(run.id):
+        async with runs().resumed(left):
             pass
-    assert told.value.hint == f"agent research --resume {run.id}"
+    assert told.value.hint == f"agent research --resume {left}"
+
+
+async def test_a_finished_report_is_shown_whatever_library_it_is_about() -> None:
+    async with runs(library="work").begun(QUESTION) as run:
+        first = await report_of(run)
+    async with runs().resumed(first.id) as run:
+        assert await report_of(run) == first
+
+
+async def test_the_chats_model_stays_open_and_one_of_a_resumed_run_does_not() -> None:
+    class Closing(EchoModel):
+        closed = 0
+
+        async def aclose(self) -> None:
+            self.closed += 1
+
+    mine, other = parts({}, print), parts({}, print)
+    mine.model, other.model = chats, its = Closing(), Closing()
+    library: Any = MemoryLibrary(TEXTS)
+    kept = Runs(mine, lambda name: mine if name == "mine" else other, library)
+    for name in ("mine", "other"):
+        with mine.research.journals() as journals:
+            left = journals.create(QUESTION, Options(web=False), name).id
+        async with kept.resumed(left):
+            pass
+    async with kept.begun(QUESTION):
+        pass
+    assert (chats.closed, its.closed) == (0, 1)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+async def test_a_report_has_the_permissions_of_the_users_other_files(tmp_path: Path) -> None:
+    async with runs().begun(QUESTION) as run:
+        report = await report_of(run)
+        before = os.umask(0o027)
+        try:
+            run.export(report, tmp_path / "report.md")
+        finally:
+            os.umask(before)
+    assert stat.S_IMODE((tmp_path / "report.md").stat().st_mode) == 0o640
 
 
 async def test_a_report_is_written_whole_and_over_no_other_file(tmp_path: Path) -> None:
