@@ -84,6 +84,29 @@ class Memory:
             after = self.past[-1].n if self.past else 0
             self.past.append(Past(after + 1 if n is None else n, messages))
 
+    def begin(self, messages: Sequence[Message]) -> None:
+        """Remember, before all others, turns of a conversation that was held elsewhere.
+
+        They are numbered up to 0, so that a summary of them covers no turn of the store.
+
+        Args:
+            messages: Oldest first. A turn is a user's messages and what the assistant said to
+                them; other roles, and turns that were never answered, are left out.
+        """
+        turns: list[tuple[Message, ...]] = []
+        asked: list[str] = []
+        for message in messages:
+            if message.role == "user":
+                asked.append(message.content)
+            elif message.role == "assistant" and message.content.strip():
+                if asked:
+                    turns.append((Message("user", "\n\n".join(asked)),))
+                    asked = []
+                if turns:
+                    turns[-1] += (message,)
+        first = 1 - len(turns)
+        self.past[:0] = [Past(first + i, turn) for i, turn in enumerate(turns)]
+
     async def fit(self, model: ChatModel, budget: Budget) -> AsyncGenerator[Event, None]:
         """Make `told` fit the model that is asked next. Never fails: older turns are dropped then.
 
@@ -127,8 +150,9 @@ class Memory:
 
     def _open(self) -> list[Past]:
         """The turns that no summary covers."""
-        upto = self.summary.upto if self.summary else 0
-        return [turn for turn in self.past if turn.n > upto]
+        if (summary := self.summary) is None:
+            return list(self.past)
+        return [turn for turn in self.past if turn.n > summary.upto]
 
 
 class _Size:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -52,6 +52,7 @@ class Session:
         library: Library,
         transcripts: Transcripts | None = None,
         resume: str | None = None,
+        history: Sequence[Message] = (),
         mode: str = "naive",
         passages: int = 8,
         max_tokens: int | None = None,
@@ -68,6 +69,7 @@ class Session:
             library: What is answered from.
             transcripts: Where the session is kept; None keeps it in memory only.
             resume: The stored session to go on with.
+            history: What was said before elsewhere, oldest first; comes before what is stored.
             mode: The one that answers where `ask` names none.
             passages: How many to retrieve.
             max_tokens: The longest answer.
@@ -100,6 +102,7 @@ class Session:
             self._memory = _remembered(transcripts, resume)
             if connections is not None and _told_by_strangers(transcripts, resume):
                 connections.exposure.untrusted = True
+        self._memory.begin(history)
 
     @property
     def history(self) -> tuple[Message, ...]:

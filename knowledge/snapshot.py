@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 _CURRENT = "snapshot"
 _PREFIX = "picture-"
 _TRIES = 5
+_opening = threading.Lock()
+"""NumPy reads the head of a file with Python's own parser, which several threads must not use at
+once before Python 3.11.9 (CPython issue 106905)."""
 _COPY = 10_000
 """Vectors copied at a time, so that a large library is never in memory at once."""
 
@@ -100,7 +104,7 @@ def open_current(catalog: Catalog, folder: Path) -> Snapshot | None:
         here = folder / name
         # A sync may publish and clear away between our reading the name and opening the files. A
         # damaged picture is as good as lost: the next sync builds another.
-        with suppress(OSError, ValueError, KeyError):
+        with suppress(OSError, ValueError, KeyError), _opening:
             vectors = here / "vectors.npy"
             return Snapshot(
                 np.load(here / "rows.npy"),

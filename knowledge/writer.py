@@ -30,17 +30,34 @@ class Writer:
         self._notify = notify or (lambda _: None)
         self.stop = threading.Event()
         """Set while the work is to end as soon as it can."""
+        self._turn = asyncio.Lock()
+        """Of this object's own writers: one that is cancelled ends its own work only."""
 
     async def run(self, work: Callable[[], R]) -> R:
         """Do the work in a thread, under the lock; cancelled, end the work before leaving.
 
         Raises:
-            LibraryBusy: Another process has held the lock for `LOCK_WAIT` seconds.
+            LibraryBusy: Another process, or another writer of this object, has been at work for
+                `LOCK_WAIT` seconds.
             LibraryReadOnly: The library's folder may not be written.
             DiskFull: There is no room left in it.
         """
+        try:
+            async with asyncio.timeout(TELL_AFTER + LOCK_WAIT):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise LibraryBusy(
+                "Something else of this program is writing to this library.",
+                hint="Wait until it has ended, and try again.",
+            ) from None
+        try:
+            return await self._alone(work)
+        finally:
+            self._turn.release()
+
+    async def _alone(self, work: Callable[[], R]) -> R:
         self.stop.clear()
-        task = asyncio.create_task(asyncio.to_thread(self._locked, work))
+        task = asyncio.create_task(asyncio.to_thread(self.locked, work))
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -48,7 +65,8 @@ class Writer:
             await asyncio.gather(task, return_exceptions=True)
             raise
 
-    def _locked(self, work: Callable[[], R]) -> R:
+    def locked(self, work: Callable[[], R]) -> R:
+        """Do the work here and now, under the lock; raises as `run` does."""
         from filelock import FileLock, Timeout
 
         lock = FileLock(self._root / "write.lock")

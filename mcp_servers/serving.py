@@ -1,4 +1,4 @@
-"""How a server of ours is reached: over standard input and output, or by HTTP on this machine."""
+"""How a server of ours is reached: over standard input and output, by HTTP, or on a lent port."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import socket
 
     from mcp.server import MCPServer
+    from starlette.types import Receive, Scope, Send
 
     Server = MCPServer[Any]
     """Whatever `build` gives, for those who may not know the SDK."""
@@ -22,6 +23,8 @@ PATH = "/mcp"
 """Where HTTP finds a server."""
 _GRACE = 2
 """Seconds that calls may still take when HTTP is to end."""
+_SESSIONS = 100
+"""Open at once on one `Lent` server; a client that has lost its own opens another."""
 
 
 async def over_stdio(server: Server, close: Callable[[], Awaitable[None]]) -> None:
@@ -89,3 +92,50 @@ async def over_http(
         await uvicorn.Server(config).serve(sockets=[bound])
     finally:
         await close()
+
+
+class Lent:
+    """A server as an ASGI application, between `open` and `close`.
+
+    Whoever lends it the port has seen to hosts, origins and keys; each user has one of their own,
+    so that no session of one is another's.
+    """
+
+    def __init__(self, server: Server) -> None:
+        """Serve nothing yet."""
+        from mcp.server.transport_security import TransportSecuritySettings
+
+        server.streamable_http_app(
+            max_sessions=_SESSIONS,
+            transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+        )
+        self._manager = server.session_manager
+        self._ended = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Begin to answer."""
+        ready = asyncio.Event()
+
+        # One task from beginning to end: what the SDK opens, the same task must close.
+        async def run() -> None:
+            async with self._manager.run():
+                ready.set()
+                await self._ended.wait()
+
+        self._running = asyncio.create_task(run())
+        waiting = asyncio.create_task(ready.wait())
+        await asyncio.wait({self._running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if self._running.done():
+            self._running.result()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request, whatever its path."""
+        await self._manager.handle_request(scope, receive, send)
+
+    async def close(self) -> None:
+        """End all sessions, and the calls in them."""
+        self._ended.set()
+        if self._running is not None:
+            await self._running

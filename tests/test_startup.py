@@ -15,7 +15,8 @@ HEAVY = {
     "bm25s", "bs4", "chromadb", "docx", "httpx", "langchain", "langchain_core", "litellm",
     "llama_index", "lxml", "mcp", "numpy", "onnx", "onnxruntime", "openai", "pydantic", "pypdf",
     "ray", "rich", "safetensors", "scipy", "sentence_transformers", "sqlite3", "starlette",
-    "textual", "tokenizers", "torch", "trafilatura", "transformers", "tree_sitter",
+    "textual", "tokenizers", "torch", "trafilatura", "transformers", "tree_sitter", "uvicorn",
+    "prometheus_client",
 }  # fmt: skip
 """No help may load any of these."""
 

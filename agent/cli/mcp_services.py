@@ -17,6 +17,22 @@ if TYPE_CHECKING:
     from agent.wiring import Parts
     from knowledge.library import Filters, Library, Progress, SyncReport
     from mcp_servers import knowledge, web
+    from mcp_servers.web_tools.tools import WebTools
+
+
+def web_tools(parts: Parts) -> WebTools:
+    """What the web server fetches and searches with, as the settings say. Opens nothing."""
+    from mcp_servers.web_tools.tools import WebSettings, WebTools
+
+    config = parts.config
+    settings = WebSettings(
+        folder=parts.paths.data / "web",
+        allow_hosts=tuple(h.strip() for h in config.allow_hosts.split(",") if h.strip()),
+        searxng_url=config.searxng_url,
+        brave_key=os.environ.get("BRAVE_API_KEY", "").strip(),
+        tavily_key=os.environ.get("TAVILY_API_KEY", "").strip(),
+    )
+    return WebTools(settings)
 
 
 class Held:
@@ -45,20 +61,11 @@ class Held:
     def for_web(self, *, writes: bool) -> web.Services:
         """What the web server works with; `writes`: it may add to the library."""
         from mcp_servers import web
-        from mcp_servers.web_tools.tools import WebSettings, WebTools
 
-        config = self._parts.config
-        settings = WebSettings(
-            folder=self._parts.paths.data / "web",
-            allow_hosts=tuple(h.strip() for h in config.allow_hosts.split(",") if h.strip()),
-            searxng_url=config.searxng_url,
-            brave_key=os.environ.get("BRAVE_API_KEY", "").strip(),
-            tavily_key=os.environ.get("TAVILY_API_KEY", "").strip(),
-        )
         return web.Services(
-            WebTools(settings),
+            web_tools(self._parts),
             # The embedded one quotes passages, and takes no orders.
-            ask_model=None if config.model == "embedded" else self.say,
+            ask_model=None if self._parts.config.model == "embedded" else self.say,
             add=self.add if writes else None,
         )
 

@@ -19,7 +19,7 @@ from agent.evidence import Ledger
 from agent.library_tools import library_tools
 from agent.loop import ToolLoop
 from agent.messages import Message, ToolRequest
-from agent.modes.answering import Said, abstain, conclude, give_up, nothing_found
+from agent.modes.answering import CUT, Said, abstain, conclude, give_up, nothing_found
 from agent.modes.by_policy import answer_by_policy
 from agent.modes.drafts import Drafts
 from agent.modes.prompting import ask, standalone
@@ -146,7 +146,7 @@ class _Run:
                 self._drafts.best = None
             self._notes.append("The answer broke off.")
         elif loop.cut:
-            self._notes.append("The answer was cut at the token limit.")
+            self._notes.append(CUT)
 
     async def _say(self, draft: Draft) -> AsyncGenerator[Event, None]:
         said = Said(self._ledger.passages)

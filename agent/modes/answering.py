@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from agent.modes.base import Turn
     from knowledge.types import Passage
 
+CUT = "The answer was cut at the token limit."
+"""Stands in the note of such an answer."""
 _GRACE = 5.0
 """Seconds for quoting what was found, once the budget is spent."""
 
@@ -71,7 +73,7 @@ async def answer(
                 yield event
         return
     if said.cut and not spent:
-        notes = [*notes, "The answer was cut at the token limit."]
+        notes = [*notes, CUT]
     rest = conclude(turn, mode, said, notes=notes, spent=spent or ended)
     async with aclosing(rest) as events:
         async for event in events:

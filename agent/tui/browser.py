@@ -1,61 +1,47 @@
-"""The chat in a browser: textual-serve, on loopback, for whoever knows the token. The only door.
+"""The chat in a browser: an ASGI application, each page of it with a chat in a process of its own.
 
-textual-serve by itself answers everybody who can reach its port, web pages included, and its page
-loads a font from a stranger. So every request must name this address as its host and carry the
-token, once in the URL and from then on in a cookie; a socket must come from this very page; and
-the page is one of ours, which may load nothing from elsewhere.
+The door to textual-serve, of which only the way to run such a process is used: its own server
+answers everybody who can reach its port, and its page loads a font from a stranger. Who asks is
+found out before anything comes here (`agent serve`'s login, and its watch over hosts and origins);
+here, whoever is not allowed gets no page and starts no process, a socket must come from this very
+page, and the page is one of ours, which may load nothing from elsewhere.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hmac
+import json
 import logging
 import os
-import secrets
+import re
 import signal
-import socket
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
 
-from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+import textual_serve
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route, Router, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
 from textual_serve.app_service import AppService
-from textual_serve.server import Server, to_int
+from textual_serve.download_manager import DownloadManager
 
-from agent.errors import UsageError
-
-HOST = "127.0.0.1"
-_TEMPLATES = Path(__file__).with_name("web")
+_PAGE = Path(__file__).with_name("web") / "index.html"
+_STATIC = Path(textual_serve.__file__).with_name("static")
 _SECONDS = 2.0
 """How long a chat is waited for at its end, each time before it is told more firmly."""
 _DRIVER = "agent.tui.page_driver:PageDriver"
+_WIDEST = 1000
+"""Cells of a terminal, in either direction: a page may ask for anything."""
+_HOST = re.compile(r"[\w.:\[\]-]+", re.ASCII)
 _log = logging.getLogger("textual-serve")
-
-
-def bind(port: int) -> socket.socket:
-    """A socket on loopback.
-
-    Args:
-        port: 0 takes any that is free.
-
-    Raises:
-        UsageError: It is taken, or none may be had.
-    """
-    bound = socket.socket(socket.AF_INET)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((HOST, port))
-    except (OSError, OverflowError) as error:
-        bound.close()
-        raise UsageError(
-            f"Port {port} cannot be used: {getattr(error, 'strerror', '') or error}.",
-            hint="Take another one; --port 0 takes any that is free.",
-        ) from error
-    return bound
 
 
 class Page(AppService):
@@ -86,16 +72,33 @@ class Page(AppService):
     async def _end(self, process: Process, reading: asyncio.Task[None]) -> None:
         await self._download_manager.cancel_app_downloads(app_service_id=self.app_service_id)
         await self.send_meta({"type": "quit"})
-        gone = asyncio.gather(reading, process.wait())
+        # Each by itself: a process that says nothing has its reading end as if it were cancelled.
+        gone = {reading, asyncio.ensure_future(process.wait())}
         for firmly in (signal.SIGTERM, signal.SIGKILL if sys.platform != "win32" else None):
-            if (await asyncio.wait([gone], timeout=_SECONDS))[0]:
+            if not (await asyncio.wait(gone, timeout=_SECONDS))[1]:
                 break
             _signal(process, firmly)
-        await asyncio.wait([gone], timeout=_SECONDS)
-        gone.cancel()
-        with suppress(asyncio.CancelledError):
-            await gone
+        await asyncio.wait(gone, timeout=_SECONDS)
+        for task in gone:
+            task.cancel()
+        await asyncio.gather(*gone, return_exceptions=True)
         await self.remote_close()
+
+    async def hear(self, said: object) -> None:
+        """Pass on what the page's script says: keys, a new size, whether it is looked at."""
+        match said:
+            case ["stdin", str(keys)]:
+                await self.send_bytes(keys.encode("utf-8", "replace"))
+            case ["resize", {"width": width, "height": height}]:
+                await self.set_terminal_size(_cells(width, 80), _cells(height, 24))
+            case ["ping", beat]:
+                await self.remote_write_str(json.dumps(["pong", beat]))
+            case ["blur", *_]:
+                await self.blur()
+            case ["focus", *_]:
+                await self.focus()
+            case _:
+                pass
 
 
 def _signal(process: Process, number: signal.Signals | None) -> None:
@@ -107,147 +110,148 @@ def _signal(process: Process, number: signal.Signals | None) -> None:
             os.killpg(process.pid, number)
 
 
-@contextmanager
-def _signals(ended: Callable[[], None]) -> Iterator[None]:
-    """While open, what would end this process calls something instead.
-
-    A signal that whoever started it lets be ignored, as `nohup` does, is ignored further.
-    """
-    loop, caught = asyncio.get_running_loop(), []
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is None or signal.getsignal(number) is signal.SIG_IGN:
-            continue
-        # Windows has none of these; there Ctrl-C cancels what runs.
-        with suppress(NotImplementedError):
-            loop.add_signal_handler(number, ended)
-            caught.append(number)
+def _cells(given: object, default: int) -> int:
+    """A width or a height that a terminal can have."""
     try:
-        yield
-    finally:
-        for number in caught:
-            loop.remove_signal_handler(number)
+        return min(max(int(str(given)), 1), _WIDEST)
+    except ValueError:
+        return default
 
 
-class Browser(Server):
-    """Serves one command, each page with a process of its own."""
+def _hardened(scope: Scope, send: Send) -> Send:
+    """Adds to a response what its page, and other pages, may not do."""
+    host = Headers(scope=scope).get("host", "")
+    # What `'self'` leaves out in older browsers: the page's own sockets.
+    sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
+    own = f"'self' 'unsafe-inline' data: blob:{sockets}"
 
-    def __init__(self, command: str, bound: socket.socket) -> None:
-        """Make a token; nothing is served yet.
+    async def hardened(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers["Content-Security-Policy"] = f"default-src {own}; frame-ancestors 'none'"
+            headers["Referrer-Policy"] = "no-referrer"
+            headers["X-Content-Type-Options"] = "nosniff"
+            headers["Cache-Control"] = "no-store"
+        await send(message)
+
+    return hardened
+
+
+class Browser:
+    """Serves one command, each page with a process of its own. An ASGI application."""
+
+    def __init__(
+        self, command: str, *, allowed: Callable[[Scope], bool], public_url: str = ""
+    ) -> None:
+        """Nothing is started before a page asks.
 
         Args:
             command: What a shell starts for each page.
-            bound: Where to listen; see `bind`.
+            allowed: Whether a request is from somebody whose program this is.
+            public_url: Where a proxy in front is reached, without a path; empty for none.
         """
-        self.token = secrets.token_urlsafe(24)
-        """What the first request must carry."""
-        self._bound = bound
-        port: int = bound.getsockname()[1]
-        super().__init__(
-            command, host=HOST, port=port, title="Understudy", templates_path=_TEMPLATES,
-            public_url=f"http://{HOST}:{port}",
-        )  # fmt: skip
-        self._cookie = f"understudy-{port}"
+        self._command = command
+        self._allowed = allowed
+        self._public_url = public_url.rstrip("/").lower()
+        self._downloads = DownloadManager()
         self._pages: set[Page] = set()
-
-    @property
-    def url(self) -> str:
-        """Where to go first; it holds the token."""
-        return f"{self.public_url}/?token={self.token}"
-
-    async def run(self, ready: Callable[[], None]) -> None:
-        """Serve until cancelled, or told to end by a signal; no chat is left running.
-
-        Args:
-            ready: Called once requests are answered.
-        """
+        self._closed = False
         _log.setLevel(logging.CRITICAL)
-        runner = web.AppRunner(await self._make_app(), access_log=None, shutdown_timeout=_SECONDS)
-        ended = asyncio.Event()
-        with _signals(ended.set):
-            await runner.setup()
-            try:
-                await web.SockSite(runner, self._bound).start()
-                ready()
-                await ended.wait()
-            finally:
-                await runner.cleanup()
+        self._routes: ASGIApp = Router(
+            [
+                Route("/", self._index),
+                WebSocketRoute("/ws", self._socket),
+                Route("/download/{key}", self._download),
+                Mount("/static", StaticFiles(directory=_STATIC)),
+            ]
+        )
 
-    async def _make_app(self) -> web.Application:
-        app = await super()._make_app()
-        app.middlewares.append(self._guarded)
-        return app
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer whoever is allowed to see a chat; the others learn that they are not."""
+        if scope["type"] == "websocket":
+            await self._open(scope, receive, send)
+            return
+        answer: ASGIApp = self._routes
+        if not self._allowed(scope):
+            answer = PlainTextResponse(
+                "The chat in the browser is its owner's: open the address that `agent serve`"
+                " printed. With a key of your own, ask under /v1.\n",
+                status_code=403,
+            )
+        await answer(scope, receive, _hardened(scope, send))
 
-    async def on_startup(self, app: web.Application) -> None:
-        """Say nothing: whoever runs this says where it is."""
-
-    async def on_shutdown(self, app: web.Application) -> None:
-        """End all chats, before their sockets are cut off."""
+    async def close(self) -> None:
+        """End all chats; no other begins."""
+        self._closed = True
         await asyncio.gather(*(page.stop() for page in self._pages))
 
-    async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
+    async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
+        socket = WebSocket(scope, receive, send)
+        refused = self._closed or scope["path"] != "/ws" or not self._is_own(socket.headers)
+        if refused or not self._allowed(scope):
+            await socket.close()  # before it is accepted: the browser gets a 403
+            return
+        await self._routes(scope, receive, send)
+
+    def _is_own(self, headers: Headers) -> bool:
+        """Whether a socket is asked for by a page of ours."""
+        origins, host = headers.getlist("origin"), headers.get("host", "").lower()
+        own = {f"http://{host}", f"https://{host}", self._public_url} - {""}
+        return len(origins) == 1 and origins[0].lower() in own
+
+    async def _index(self, request: Request) -> Response:
+        return HTMLResponse(_PAGE.read_text(encoding="utf-8"))
+
+    async def _download(self, request: Request) -> Response:
+        """A file that a chat has offered to its page: to be kept, never to be shown as a page."""
+        key = request.path_params["key"]
+        try:
+            offered = await self._downloads.get_download_metadata(key)
+        except KeyError:
+            return PlainTextResponse("Nothing is offered under this name.\n", status_code=404)
+
+        async def pieces() -> AsyncIterator[bytes]:
+            async for piece in self._downloads.download(key):
+                yield piece
+
+        return StreamingResponse(
+            pieces(),
+            media_type="application/octet-stream",
+            headers={
+                "Content-Disposition": f"attachment; filename*=UTF-8''{quote(offered.file_name)}"
+            },
+        )
+
+    async def _socket(self, socket: WebSocket) -> None:
         """Run one chat, from its page's first word to its last."""
-        socket = web.WebSocketResponse(heartbeat=15, timeout=_SECONDS)
-        await socket.prepare(request)
+        await socket.accept()
 
         # What a page that has gone is not sent is still read: else its chat could not write on,
-        # nor end.
+        # nor end. Starlette says by a RuntimeError that the socket is closed already.
         async def write_bytes(data: bytes) -> None:
-            with suppress(ConnectionError):
+            with suppress(WebSocketDisconnect, RuntimeError):
                 await socket.send_bytes(data)
 
         async def write_str(data: str) -> None:
-            with suppress(ConnectionError):
-                await socket.send_str(data)
+            with suppress(WebSocketDisconnect, RuntimeError):
+                await socket.send_text(data)
 
         async def close() -> None:
-            await socket.close()
+            with suppress(WebSocketDisconnect, RuntimeError):
+                await socket.close()
 
         page = Page(
-            self.command, write_bytes=write_bytes, write_str=write_str, close=close,
-            download_manager=self.download_manager,
+            self._command, write_bytes=write_bytes, write_str=write_str, close=close,
+            download_manager=self._downloads,
         )  # fmt: skip
         self._pages.add(page)
         try:
-            asked = (request.query.get("width", ""), 80), (request.query.get("height", ""), 24)
-            await page.start(*(to_int(given, default) for given, default in asked))
-            await self._process_messages(socket, page)
+            asked = socket.query_params
+            await page.start(_cells(asked.get("width"), 80), _cells(asked.get("height"), 24))
+            async for text in socket.iter_text():
+                await page.hear(json.loads(text))
         except Exception as error:  # a page may send anything
             _log.exception(error)
         finally:
             await page.stop()
             self._pages.discard(page)
-        return socket
-
-    @property
-    def _guarded(self) -> Middleware:
-        @web.middleware
-        async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-            if request.headers.getall("Host", []) != [f"{HOST}:{self.port}"]:
-                raise web.HTTPForbidden(text="This address is not served.\n")
-            origin = request.headers.get("Origin")
-            if origin != self.public_url and (origin is not None or request.path == "/ws"):
-                raise web.HTTPForbidden(text="Other pages may not ask here.\n")
-            if request.path == "/" and self._is_token(request.query.get("token", "")):
-                entered = web.HTTPSeeOther("/")
-                entered.set_cookie(self._cookie, self.token, httponly=True, samesite="Strict")
-                self._harden(entered)
-                raise entered
-            if not self._is_token(request.cookies.get(self._cookie, "")):
-                raise web.HTTPForbidden(text="Open the address that `agent serve` printed.\n")
-            response = await handler(request)
-            if not response.prepared:
-                self._harden(response)
-            return response
-
-        return guard
-
-    def _is_token(self, given: str) -> bool:
-        return hmac.compare_digest(given.encode(), self.token.encode())
-
-    def _harden(self, response: web.StreamResponse) -> None:
-        own = f"'self' 'unsafe-inline' data: blob: ws://{HOST}:{self.port}"
-        response.headers["Content-Security-Policy"] = f"default-src {own}; frame-ancestors 'none'"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Cache-Control"] = "no-store"

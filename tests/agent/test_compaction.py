@@ -344,3 +344,31 @@ async def test_a_budget_that_ends_in_the_summary_still_gives_an_answer(store: Tr
     assert isinstance(last, Done)
     assert "You stopped it." in last.note
     assert not isinstance(last, Failed)
+
+
+async def test_a_conversation_held_elsewhere_comes_before_all_turns_of_the_store() -> None:
+    memory = remembered(1, "Short.")
+    unasked, unanswered = Message("assistant", "Hello."), Message("user", "Anybody?")
+    tool = Message("tool", "12:00")
+    more = Message("assistant", "And so on.")
+    memory.begin([unasked, *exchange(8, "Short."), tool, more, *exchange(9, "Short."), unanswered])
+    assert [turn.n for turn in memory.past] == [-1, 0, 1]
+    await fit(memory, EchoModel())
+    assert memory.told == (
+        *exchange(8, "Short."), more, *exchange(9, "Short."), *exchange(1, "Short.")
+    )  # fmt: skip
+
+
+async def test_a_summary_of_a_conversation_held_elsewhere_covers_no_turn_of_the_store(
+    store: Transcripts,
+) -> None:
+    model = sums_up()
+    history = [message for n in range(9) for message in exchange(n)]
+    first = session(model, store, history=history)
+    await ask(first, "What is said of the Moon?")
+    (summary,) = store.summaries(first.id or "")
+    assert summary.upto <= 0
+    resumed = session(sums_up(), store, resume=first.id)
+    await ask(resumed, "And what else?")
+    assert "They spoke of the Moon." in resumed._memory.told[0].content
+    assert len(resumed.history) == 4

@@ -1,5 +1,6 @@
 """The right to write: who waits says so, and who may not says why."""
 
+import asyncio
 import threading
 from pathlib import Path
 
@@ -73,3 +74,50 @@ async def test_a_disk_too_full_for_the_lock_is_told_in_words(
 async def test_a_disk_too_full_to_say_who_writes_stops_no_work_that_fits(tmp_path: Path) -> None:
     (tmp_path / "writer.pid").mkdir()  # cannot be written, like a file on a full disk
     assert await Writer(tmp_path).run(lambda: "removed") == "removed"
+
+
+async def test_two_writers_of_one_program_take_turns_and_one_that_leaves_stops_no_other(
+    tmp_path: Path,
+) -> None:
+    writer = Writer(tmp_path)
+    began, end = threading.Event(), threading.Event()
+    order: list[str] = []
+
+    def first() -> bool:
+        began.set()
+        assert end.wait(10)
+        order.append("first")
+        return writer.stop.is_set()
+
+    working = asyncio.create_task(writer.run(first))
+    await asyncio.to_thread(began.wait, 10)
+    second = asyncio.create_task(writer.run(lambda: order.append("second")))
+    leaving = asyncio.create_task(writer.run(lambda: order.append("left")))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    end.set()
+    assert await working is False
+    await second
+    assert order == ["first", "second"]
+
+
+async def test_who_waits_too_long_for_the_same_program_is_told_that_it_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "TELL_AFTER", 0.0)
+    monkeypatch.setattr(writer, "LOCK_WAIT", 0.0)
+    one, end = Writer(tmp_path), threading.Event()
+    began = threading.Event()
+
+    def work() -> None:
+        began.set()
+        assert end.wait(10)
+
+    working = asyncio.create_task(one.run(work))
+    await asyncio.to_thread(began.wait, 10)
+    with pytest.raises(LibraryBusy):
+        await one.run(lambda: None)
+    end.set()
+    await working

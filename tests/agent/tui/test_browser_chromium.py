@@ -20,13 +20,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from agent.cli import exits
-from tests.agent.cli.conftest import Agent
+from tests.agent.server.whole_server import fill
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
-DEADLINE = 60.0
+DEADLINE = 120.0
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 
 
@@ -110,11 +109,10 @@ async def page(profile: Path) -> AsyncIterator[Page]:
 
 
 async def test_a_question_is_typed_and_answered_in_a_browser(
-    home: Path, tmp_path: Path, agent: Agent
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "moon.txt").write_text("The Moon has no air.\n")
-    added = await asyncio.to_thread(agent, "add", tmp_path / "moon.txt")
-    assert added.code == exits.OK
+    monkeypatch.setenv("AGENT_EMBEDDER", "none")
+    await fill("default", tmp_path / "own", moon="The Moon has no air.")
     pipe = asyncio.subprocess.PIPE
     async with (
         asyncio.timeout(DEADLINE),

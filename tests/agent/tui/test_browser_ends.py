@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from agent.cli import exits
-from tests.agent.cli.test_serve import DEADLINE, client, ended, served
+from tests.agent.tui.browser_server import DEADLINE, client, ended, page, served
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 
@@ -53,15 +54,6 @@ def below(pid: int) -> list[int]:
     return found + [lower for each in found for lower in below(each)]
 
 
-@asynccontextmanager
-async def page(url: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-    own = url.partition("/?")[0]
-    async with client() as session:
-        async with session.get(url) as response:
-            assert response.status == 200
-        yield await session.ws_connect(f"{own}/ws", headers={"Origin": own})
-
-
 @contextmanager
 def heard(number: signal.Signals, by: signal.Handlers = signal.SIG_DFL) -> Iterator[None]:
     """A signal means this to begin with, whoever has started the tests."""
@@ -93,7 +85,7 @@ async def test_a_chat_that_does_not_hear_of_its_end_is_ended_with_all_that_it_st
 ) -> None:
     command, wrote = chat(tmp_path, deaf)
     async with asyncio.timeout(DEADLINE):
-        async with served(command) as browser, page(browser.url):
+        async with served(command) as server, page(server.entrance):
             pids = await written(wrote)
             assert all(map(alive, pids))
         await gone(*pids)  # told to end; the kernel may still be at it
@@ -101,8 +93,8 @@ async def test_a_chat_that_does_not_hear_of_its_end_is_ended_with_all_that_it_st
 
 async def test_a_page_that_is_closed_ends_its_chat(tmp_path: Path) -> None:
     command, wrote = chat(tmp_path)
-    async with asyncio.timeout(DEADLINE), served(command) as browser:
-        async with page(browser.url) as socket:
+    async with asyncio.timeout(DEADLINE), served(command) as server:
+        async with page(server.entrance) as socket:
             pids = await written(wrote)
             await socket.close()
         await gone(*pids)
@@ -115,7 +107,7 @@ async def test_a_signal_ends_the_server_as_a_cancellation_does(
     command, wrote = chat(tmp_path)
     with heard(number):
         async with asyncio.timeout(DEADLINE):
-            async with served(command) as browser, page(browser.url):
+            async with served(command) as server, page(server.entrance):
                 pids = await written(wrote)
                 os.kill(os.getpid(), number)
                 await gone(*pids)
@@ -124,18 +116,19 @@ async def test_a_signal_ends_the_server_as_a_cancellation_does(
 async def test_a_signal_that_is_to_be_ignored_is_ignored(tmp_path: Path) -> None:
     command, wrote = chat(tmp_path)
     with heard(signal.SIGHUP, signal.SIG_IGN):
-        async with asyncio.timeout(DEADLINE), served(command) as browser, page(browser.url):
+        async with asyncio.timeout(DEADLINE), served(command) as server, page(server.entrance):
             pids = await written(wrote)
             os.kill(os.getpid(), signal.SIGHUP)
-            async with client() as session, session.get(browser.url) as response:
+            async with client() as session, session.get(server.entrance) as response:
                 assert response.status == 200
             assert all(map(alive, pids))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 async def test_no_chat_outlives_the_server_and_nothing_is_complained_about(
-    number: signal.Signals, home: Path
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("AGENT_EMBEDDER", "none")
     server = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "agent", "serve", "--web", "--port", "0",
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
@@ -159,5 +152,7 @@ async def test_no_chat_outlives_the_server_and_nothing_is_complained_about(
             await gone(*chats)
         if number is not signal.SIGKILL:
             assert code == exits.OK
-            said = (await server.stderr.read()).decode()
-            assert said.strip() == "Ended."
+            said = (await server.stderr.read()).decode().splitlines()
+            logged = [json.loads(line) for line in said if line.startswith("{")]
+            assert [line for line in said if not line.startswith("{")] == ["Ended."]
+            assert "bug" not in {line["event"] for line in logged}

@@ -1,0 +1,258 @@
+"""`agent users`: who else may use `agent serve`, with keys of their own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from agent.cli import exits
+from agent.cli.group import Group, command
+from agent.cli.terminal import Console, one_line
+from agent.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agent.paths import Paths
+    from agent.server.keys import Keys
+    from agent.server.users import User
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_NONE = "none"
+"""Typed in place of a value, it takes a limit away."""
+
+
+def _limit(kind: type[int] | type[float]) -> Callable[..., float | str | None]:
+    """Reads a number from 0 on, or `none`, which is told apart from an option not given."""
+
+    def read(
+        context: click.Context, option: click.Parameter, text: str | None
+    ) -> float | str | None:
+        if text is None or text == _NONE:
+            return text
+        try:
+            number = kind(text)
+        except ValueError:
+            number = -1
+        if not 0 <= number < float("inf"):
+            raise click.BadParameter(f"'{text}' is no number from 0 on, and not '{_NONE}'.")
+        return number
+
+    return read
+
+
+def _rights(function: _F) -> _F:
+    """The options that say what a user may do."""
+    number, whole = _limit(float), _limit(int)
+    options = [
+        click.option("--reads", metavar="LIB,LIB", help="Libraries to be answered from; * is all."),
+        click.option("--writes", metavar="LIB,LIB", help="Libraries to add to; read, too."),
+        click.option(
+            "--max-cost", callback=number, metavar="DOLLARS", help="The most for one answer."
+        ),
+        click.option("--max-tokens", callback=whole, metavar="N", help="The most for one answer."),
+        click.option("--max-steps", callback=whole, metavar="N", help="The most for one answer."),
+        click.option(
+            "--max-seconds", callback=number, metavar="S", help="The most for one answer."
+        ),
+        click.option(
+            "--day-cost", callback=number, metavar="DOLLARS", help="The most for one day."
+        ),
+        click.option("--per-minute", callback=whole, metavar="N", help="Requests a minute."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@click.group(name="users", cls=Group, invoke_without_command=True)
+@click.pass_context
+def users(context: click.Context) -> int:
+    """Give others keys for `agent serve`, with rights and limits; without a command, list them.
+
+    A server that runs takes up every change at once. A limit of 'none' is none.
+    """
+    if context.invoked_subcommand is None:
+        return _list(as_json=False)
+    return exits.OK
+
+
+@command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+def list_(console: Console, as_json: bool) -> int:
+    """List users, with what they may do."""
+    return _list(as_json=as_json)
+
+
+@command(name="add")
+@click.argument("name", metavar="NAME")
+@_rights
+@click.option("--with-sessions", is_flag=True, help="Take over what an earlier NAME has asked.")
+def add(console: Console, name: str, with_sessions: bool, **given: Any) -> int:
+    """Add a user, and print their key, this once: only a hash of it is kept.
+
+    Without --reads they may be answered from the library in use.
+    """
+    from agent.server.users import User
+    from agent.wiring import Parts
+
+    paths, keys = _keys()
+    if given["reads"] is None and given["writes"] is None:
+        root = Parts.from_env({"library": console.library}).library_root
+        given["reads"] = root.name if root.parent == paths.libraries else str(root.parent)
+    user = _changed(User(name), given)
+    kept = _sessions_of(paths, name)
+    if kept.exists() and not with_sessions:
+        raise UsageError(
+            f"There are sessions of an earlier user '{name}', whom you have removed.",
+            hint=f"agent users add {name} --with-sessions  or, to delete them: "
+            f"agent users remove {name} --sessions",
+        )
+    key = keys.add(user)
+    click.echo(key)
+    console.note("This is shown once. Send it to them by a way that nobody else reads.")
+    _warn_of_missing(console, paths, user)
+    return exits.OK
+
+
+@command(name="set")
+@click.argument("name", metavar="NAME")
+@_rights
+def set_(console: Console, name: str, **given: Any) -> int:
+    """Change what a user may do; what is not named stays."""
+    if all(value is None for value in given.values()):
+        raise UsageError(
+            "Say what is to be changed.", hint=f"agent users set {name} --per-minute 30"
+        )
+    paths, keys = _keys()
+    user = keys.change(name, lambda user: _changed(user, given))
+    _warn_of_missing(console, paths, user)
+    click.echo(_line(user))
+    return exits.OK
+
+
+@command(name="new-key")
+@click.argument("name", metavar="NAME")
+def new_key(console: Console, name: str) -> int:
+    """Give a user another key, and print it, this once; the old one is void."""
+    _, keys = _keys()
+    click.echo(keys.renew(name))
+    console.note("The old key is void. This is shown once.")
+    return exits.OK
+
+
+@command(name="remove")
+@click.argument("name", metavar="NAME")
+@click.option("--sessions", is_flag=True, help="Delete what they have asked, too.")
+def remove(console: Console, name: str, sessions: bool) -> int:
+    """Remove a user; their key is void at once."""
+    paths, keys = _keys()
+    kept = _sessions_of(paths, name)
+    known = any(user.name == name for user in keys.users())
+    if known or not (sessions and kept.exists()):
+        keys.remove(name)
+        console.note(f"Removed {name}.")
+    if sessions:
+        shutil.rmtree(kept, ignore_errors=True)
+        console.note(f"Deleted the sessions of {name}.")
+    elif kept.exists():
+        console.note(f"Their sessions stay in {kept} until: agent users remove {name} --sessions")
+    return exits.OK
+
+
+users.add_command(list_)
+users.add_command(add)
+users.add_command(set_)
+users.add_command(new_key)
+users.add_command(remove)
+
+
+def _keys() -> tuple[Paths, Keys]:
+    from agent.paths import Paths
+    from agent.server.keys import Keys, users_file
+
+    paths = Paths.from_env()
+    return paths, Keys(users_file(paths))
+
+
+def _sessions_of(paths: Paths, name: str) -> Path:
+    """The folder of what a user has asked.
+
+    Raises:
+        UsageError: The name can be no user's, and so might be a way out of the folder.
+    """
+    from agent.server.user_records import check_name
+
+    check_name(name)
+    return paths.data / "users" / name
+
+
+def _changed(user: User, given: dict[str, Any]) -> User:
+    """The user with what was given on the command line."""
+    values: dict[str, Any] = {
+        name: None if value == _NONE else value
+        for name, value in given.items()
+        if value is not None
+    }
+    rights: dict[str, Any] = {
+        name: tuple(part.strip() for part in (values.pop(name) or "").split(",") if part.strip())
+        for name in ("reads", "writes")
+        if name in values
+    }
+    limits: dict[str, Any] = {
+        name.removeprefix("max_"): values.pop(name)
+        for name in tuple(values)
+        if name.startswith("max_")
+    }
+    return replace(user, **rights, **values, limits=replace(user.limits, **limits))
+
+
+def _warn_of_missing(console: Console, paths: Paths, user: User) -> None:
+    from agent.server.users import ALL
+
+    for name in dict.fromkeys((*user.reads, *user.writes)):
+        if name != ALL and not (paths.libraries / name).is_dir():
+            console.warn(f"There is no library '{one_line(name)}' yet.")
+
+
+def _list(*, as_json: bool) -> int:
+    _, keys = _keys()
+    found = keys.users()
+    if as_json:
+        from agent.cli.json_text import dump
+
+        click.echo(dump([_described(user) for user in found]))
+    else:
+        for user in found:
+            click.echo(_line(user))
+    return exits.OK
+
+
+def _described(user: User) -> dict[str, Any]:
+    limits = user.limits
+    return {
+        "name": user.name,
+        "reads": list(user.reads),
+        "writes": list(user.writes),
+        "max_cost": limits.cost,
+        "max_tokens": limits.tokens,
+        "max_steps": limits.steps,
+        "max_seconds": limits.seconds,
+        "day_cost": user.day_cost,
+        "per_minute": user.per_minute,
+    }
+
+
+def _line(user: User) -> str:
+    """A user on one line: the name, then what is set."""
+    said = [one_line(user.name)]
+    for name, value in _described(user).items():
+        if name == "name" or value is None or value == []:
+            continue
+        text = ",".join(value) if isinstance(value, list) else f"{value:g}"
+        said.append(f"{name.replace('_', '-')}={one_line(text)}")
+    return "  ".join(said)

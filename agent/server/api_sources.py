@@ -1,0 +1,271 @@
+"""`/api/sources` and `/api/files`: what a library is made of, for those who may change it.
+
+A path is one of the server's own disk, and reading it is a right of the owner alone; others hand in
+URLs, which the guard fetches, and files of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from agent.server import uploads
+from agent.server.admission import Admission
+from agent.server.errors import Refused
+from agent.server.hosting import Hosting
+from agent.server.operations import Asked, LibraryName, Name, Nothing, Operation, Shape
+from agent.server.users import User
+from knowledge.errors import SourceNotFound
+from knowledge.filters import is_url
+from knowledge.library import Library, Problem, SyncReport
+from knowledge.types import SourceInfo
+
+
+class ListParams(Shape):
+    """Which sources are listed."""
+
+    library: LibraryName = ""
+    contains: str = Field("", max_length=1000, description="Only with this in name or title.")
+    offset: int = Field(0, ge=0, le=2**31 - 1)
+    limit: int = Field(100, ge=1, le=1000)
+
+
+class SourceShape(Shape):
+    """A file or a page of a library."""
+
+    source: str
+    document_id: str | None
+    title: str
+    type: str
+    state: Literal["indexed", "failed"]
+    reason: str = Field(description="Why it failed, or what was lost; otherwise empty.")
+    passages: int
+    bytes: int
+    indexed_at: float = Field(description="Unix time.")
+
+
+class SourcesAnswer(Shape):
+    """Sources, by name."""
+
+    total: int
+    sources: list[SourceShape]
+
+
+class NewSource(Shape):
+    """What is to be added, or brought up to date."""
+
+    source: Name = Field(description="A URL; the server's owner may name an absolute path, too.")
+    library: LibraryName = ""
+
+
+class FileParams(Shape):
+    """A file that is handed in."""
+
+    name: str = Field(description="The file's name; another of yours by that name is replaced.")
+    library: LibraryName = ""
+
+
+class SourceParams(Shape):
+    """A source that is taken out."""
+
+    source: Name = Field(description="As GET /api/sources calls it.")
+    library: LibraryName = ""
+
+
+class ProblemShape(Shape):
+    """What is wrong with a source."""
+
+    source: str
+    reason: str
+
+
+class ReportShape(Shape):
+    """What was done."""
+
+    added: int
+    changed: int
+    moved: int
+    removed: int
+    unchanged: int
+    passages: int
+    failed: list[ProblemShape]
+    warned: list[ProblemShape]
+    note: str
+    seconds: float
+
+
+class Removed(Shape):
+    """What is gone."""
+
+    removed: list[str]
+
+
+class Sources:
+    """The operations, over what is hosted."""
+
+    def __init__(self, hosting: Hosting, admission: Admission) -> None:
+        """Over these; opens nothing."""
+        self._hosting = hosting
+        self._admission = admission
+
+    def operations(self) -> list[Operation[Any, Any]]:
+        """What is offered."""
+        writing = (404, 422, 503)
+        return [
+            Operation(
+                "GET", "/api/sources", "list_sources", "What the library is made of.",
+                self.list, ListParams, Nothing, SourcesAnswer, (404,),
+            ),
+            Operation(
+                "POST", "/api/sources", "add_source",
+                "Add a web page (the owner: or a path), or bring it up to date.",
+                self.add, Nothing, NewSource, ReportShape, writing,
+            ),
+            Operation(
+                "DELETE", "/api/sources", "remove_source", "Take a source out of the library.",
+                self.remove, SourceParams, Nothing, Removed, writing,
+            ),
+            Operation(
+                "PUT", "/api/files/{name}", "upload_file",
+                "Hand in a file, and add it to the library: the body is its bytes.",
+                self.upload, FileParams, Nothing, ReportShape, (*writing, 413),
+                most_bytes=uploads.LARGEST,
+            ),
+        ]  # fmt: skip
+
+    async def list(self, asked: Asked[ListParams, Nothing]) -> SourcesAnswer:
+        """List the sources of a library."""
+        wanted = asked.params
+        library = await self._hosting.library(asked.user, wanted.library)
+        words = wanted.contains.casefold()
+        found = [
+            info
+            for info in await library.sources()
+            if words in f"{info.source} {info.title}".casefold()
+        ]
+        page = found[wanted.offset : wanted.offset + wanted.limit]
+        return SourcesAnswer(total=len(found), sources=[_source(info) for info in page])
+
+    async def add(self, asked: Asked[Nothing, NewSource]) -> ReportShape:
+        """Add a URL, or a path of this machine."""
+        source = asked.body.source
+        library, _ = await self._writable(asked.user, asked.body.library)
+        if not is_url(source):
+            may_add_path(asked.user, source)
+        return await self._added(asked.user, library, source)
+
+    async def upload(self, asked: Asked[FileParams, Nothing]) -> ReportShape:
+        """Keep a file, and add it."""
+        library, name = await self._writable(asked.user, asked.params.library)
+        file = uploads.place(self._hosting.parts.paths, asked.user, name, asked.params.name)
+        await uploads.keep(file, asked.request.stream())
+        source = os.path.realpath(file)
+        try:
+            return await self._added(asked.user, library, source)
+        except Exception:
+            # What is listed can be tried again and taken out; nothing else would ever go.
+            if all(source != info.source for info in await library.sources()):
+                file.unlink(missing_ok=True)
+            raise
+
+    async def remove(self, asked: Asked[SourceParams, Nothing]) -> Removed:
+        """Take a source out; a file that the user has handed in is deleted."""
+        source = asked.params.source
+        library, name = await self._writable(asked.user, asked.params.library)
+        # Only what is listed: a folder, or a pattern, would take more than one means.
+        if not any(source in (info.source, info.root) for info in await library.sources()):
+            raise SourceNotFound(
+                f"The library holds no source {source}.", hint="GET /api/sources lists them."
+            )
+        removed = await library.remove([source])
+        own = uploads.folder(self._hosting.parts.paths, asked.user, name)
+        for gone in removed:
+            if not is_url(gone) and Path(gone).parent == own.resolve():
+                Path(gone).unlink(missing_ok=True)
+        return Removed(removed=list(removed))
+
+    async def _writable(self, user: User, name: str) -> tuple[Library, str]:
+        """A library that a user may change, and its name."""
+        name = await asyncio.to_thread(self._hosting.library_meant, user, name)
+        may_write(user, name)
+        return await self._hosting.library(user, name), name
+
+    async def _added(self, user: User, library: Library, source: str) -> ReportShape:
+        async with self._admission.admit(user):
+            report = await library.add([source])
+        if report.failed and not report.added + report.changed + report.moved + report.unchanged:
+            raise Refused(
+                422, f"Nothing was added: {report.failed[0].reason}.", code="unreadable_source",
+                param="source",
+            )  # fmt: skip
+        return _report(report)
+
+
+def may_write(user: User, library: str) -> None:
+    """See that a user may change a library.
+
+    Raises:
+        Refused: They may only read it.
+    """
+    if not user.may_write(library):
+        raise Refused(
+            403, f"You may read the library '{library}', and not change it.",
+            code="library_read_only", param="library",
+            hint=f"Its owner lets you: agent users set {user.name} --writes {library}",
+        )  # fmt: skip
+
+
+def may_add_path(user: User, path: str) -> None:
+    """See that a user may have this path read.
+
+    Raises:
+        Refused: They are not the owner, or it is not absolute.
+    """
+    if not user.is_owner:
+        raise Refused(
+            403, "Only the server's owner may have a path of the server read.",
+            code="path_not_allowed", param="source",
+            hint="Hand the file in: PUT /api/files/NAME, with its bytes as the body.",
+        )  # fmt: skip
+    if not os.path.isabs(path):
+        raise Refused(
+            400, "This is neither a URL nor an absolute path.", code="invalid_request",
+            param="source",
+        )  # fmt: skip
+
+
+def _source(info: SourceInfo) -> SourceShape:
+    return SourceShape(
+        source=info.source,
+        document_id=info.document_id,
+        title=info.title,
+        type=info.kind,
+        state=info.state,
+        reason=info.reason,
+        passages=info.chunks,
+        bytes=info.size,
+        indexed_at=info.indexed_at,
+    )
+
+
+def _problem(problem: Problem) -> ProblemShape:
+    return ProblemShape(source=problem.source, reason=problem.reason)
+
+
+def _report(report: SyncReport) -> ReportShape:
+    return ReportShape(
+        added=report.added,
+        changed=report.changed,
+        moved=report.moved,
+        removed=report.removed,
+        unchanged=report.unchanged,
+        passages=report.chunks,
+        failed=[_problem(problem) for problem in report.failed],
+        warned=[_problem(problem) for problem in report.warned],
+        note=report.note,
+        seconds=report.seconds,
+    )

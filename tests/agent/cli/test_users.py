@@ -1,0 +1,106 @@
+"""`agent users`: others' keys, rights and limits."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agent.cli import exits
+from agent.server.keys import Keys
+from agent.server.users import User
+from tests.agent.cli.conftest import Agent
+
+
+def user_of(home: Path, key: str) -> User | None:
+    return Keys(home / "users.json").user(key)
+
+
+def test_a_user_is_added_with_rights_and_limits_and_the_key_is_all_that_is_printed(
+    home: Path, agent: Agent
+) -> None:
+    ran = agent(
+        "users", "add", "ada", "--reads", "default, papers", "--writes", "notes",
+        "--max-cost", "0.5", "--max-steps", "6", "--day-cost", "2", "--per-minute", "30",
+    )  # fmt: skip
+    assert ran.code == exits.OK
+    key = ran.out.strip()
+    assert len(ran.out.split()) == 1
+    assert key not in ran.err
+    user = user_of(home, key)
+    assert user is not None
+    assert (user.reads, user.writes) == (("default", "papers"), ("notes",))
+    assert (user.limits.cost, user.limits.steps, user.limits.tokens) == (0.5, 6, None)
+    assert (user.day_cost, user.per_minute) == (2.0, 30)
+    assert "no library 'papers'" in ran.err
+
+
+def test_without_rights_named_a_user_reads_the_library_in_use(home: Path, agent: Agent) -> None:
+    user = user_of(home, agent("users", "add", "ada").out.strip())
+    assert user is not None
+    assert (user.reads, user.writes) == (("default",), ())
+
+
+def test_the_list_names_users_with_what_they_may_and_no_key(home: Path, agent: Agent) -> None:
+    key = agent("users", "add", "ada", "--per-minute", "30").out.strip()
+    agent("users", "add", "bob", "--reads", "*")
+    shown = agent("users").out
+    assert shown == agent("users", "list").out
+    assert shown == "ada  reads=default  per-minute=30\nbob  reads=*\n"
+    (ada, bob) = json.loads(agent("users", "list", "--json").out)
+    assert (ada["name"], ada["per_minute"], bob["reads"]) == ("ada", 30, ["*"])
+    assert key not in json.dumps(ada)
+
+
+def test_what_is_not_named_stays_when_a_user_is_changed(home: Path, agent: Agent) -> None:
+    key = agent("users", "add", "ada", "--max-cost", "0.5", "--per-minute", "30").out.strip()
+    assert agent("users", "set", "ada", "--max-cost", "none", "--day-cost", "1").code == exits.OK
+    user = user_of(home, key)
+    assert user is not None
+    assert (user.limits.cost, user.per_minute, user.day_cost) == (None, 30, 1.0)
+    assert user.reads == ("default",)
+    assert agent("users", "set", "ada").code == exits.USAGE
+
+
+def test_another_key_voids_the_first(home: Path, agent: Agent) -> None:
+    first = agent("users", "add", "ada").out.strip()
+    second = agent("users", "new-key", "ada").out.strip()
+    assert user_of(home, first) is None
+    assert user_of(home, second) is not None
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("set", "bob", "--per-minute", "1"), ("new-key", "bob"), ("remove", "bob"),
+     ("remove", "bob", "--sessions"), ("add", "owner"), ("add", "../x"), ("remove", "../x"),
+     ("add", "ada", "--max-cost", "-1"), ("add", "ada", "--per-minute", "1.5"),
+     ("add", "ada", "--max-cost", "nan"), ("add", "ada", "--day-cost", "much")],
+)  # fmt: skip
+def test_what_cannot_be_is_a_wrong_command_and_changes_nothing(
+    home: Path, agent: Agent, arguments: tuple[str, ...]
+) -> None:
+    assert agent("users", *arguments).code == exits.USAGE
+    assert agent("users").out == ""
+
+
+def test_sessions_of_a_removed_user_are_not_inherited_by_name(home: Path, agent: Agent) -> None:
+    agent("users", "add", "ada")
+    kept = home / "data" / "users" / "ada"
+    kept.mkdir(parents=True)
+    (kept / "transcripts.db").write_text("")
+    ran = agent("users", "remove", "ada")
+    assert str(kept) in ran.err
+    refused = agent("users", "add", "ada")
+    assert refused.code == exits.USAGE
+    assert "--with-sessions" in refused.err
+    assert agent("users", "remove", "ada", "--sessions").code == exits.OK
+    assert not kept.exists()
+    assert agent("users", "add", "ada").code == exits.OK
+
+
+def test_an_earlier_users_sessions_are_taken_over_where_that_is_said(
+    home: Path, agent: Agent
+) -> None:
+    (home / "data" / "users" / "ada").mkdir(parents=True)
+    assert agent("users", "add", "ada", "--with-sessions").code == exits.OK
