@@ -59,6 +59,8 @@ class Config:
     """Address of the reranker's server, where it is not the provider's own."""
     chroma_url: str = field(default="", metadata={"address": True})
     """Address of a Chroma server that keeps the vectors; unset keeps them in the library."""
+    chroma_collection: str = ""
+    """With `chroma_url`: the name of a library there that several machines share."""
     searxng_url: str = field(default="", metadata={"address": True})
     """Address of a SearXNG server, which the web's tools search with."""
     allow_hosts: str = ""

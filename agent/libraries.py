@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from hashlib import sha256
 from pathlib import Path
 
 from agent.config import Config
@@ -51,15 +53,41 @@ def root(config: Config, paths: Paths) -> Path:
     )
 
 
-def holds_something(place: Path, paths: Paths) -> bool:
-    """Whether anything has ever been added to the library in a folder.
+def collection(config: Config, place: Path) -> str:
+    """What the library in a folder is called on the Chroma server, if it is a shared one.
+
+    The default library goes by the setting alone, another by its own name, too: two libraries of
+    one machine never meet. A folder library belongs to its folder, and is not shared.
+
+    Raises:
+        ConfigError: No server is set.
+    """
+    name = config.chroma_collection
+    if not name or place.name == FOLDER:
+        return ""
+    if not config.chroma_url:
+        raise ConfigError(
+            f"The shared library '{name}' needs the address of its Chroma server.",
+            hint="agent config set chroma_url http://HOST:8000"
+            "  or: agent config unset chroma_collection",
+        )
+    if place.name == Config().library:
+        return name
+    own = re.sub(r"[^A-Za-z0-9._-]", "-", place.name)
+    if own != place.name or not own[-1].isalnum():
+        own += sha256(place.name.encode()).hexdigest()[:8]
+    return f"{name}-{own}"
+
+
+def holds_something(place: Path, paths: Paths, collection: str = "") -> bool:
+    """Whether anything has ever been added to the library in a folder; to a shared one, by others.
 
     Raises:
         UsageError: There is no library, and it is not the default one, which there always is.
     """
     from knowledge.library import Library
 
-    if Library.exists(place):
+    if Library.exists(place) or (collection and place == paths.libraries / Config().library):
         return True
     if place.is_dir() or place == paths.libraries / Config().library:
         return False

@@ -94,7 +94,16 @@ class Parts:
         Raises:
             UsageError: There is no such library, and it is not the default one.
         """
-        return libraries.holds_something(self.library_root, self.paths)
+        return libraries.holds_something(self.library_root, self.paths, self.collection)
+
+    @property
+    def collection(self) -> str:
+        """What the library in use is called on the Chroma server; empty where it is not shared.
+
+        Raises:
+            ConfigError: No server is set.
+        """
+        return libraries.collection(self.config, self.library_root)
 
     @property
     def api_key(self) -> str | None:
@@ -193,6 +202,7 @@ class Parts:
                 root,
                 embedder=self.embedder,
                 chroma_url=self.config.chroma_url if kept else "",
+                chroma_collection=self.collection if kept else "",
                 reranker=self.reranker,
                 allow_hosts=[h.strip() for h in self.config.allow_hosts.split(",") if h.strip()],
                 notify=self._notify,

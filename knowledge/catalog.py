@@ -45,6 +45,11 @@ class Catalog:
         """All of what filters leave."""
         return gather(self._db, filters)
 
+    @property
+    def database(self) -> Database:
+        """The open database, for tables that only some libraries have."""
+        return self._db
+
     def close(self) -> None:
         """Close the database; the object is of no further use."""
         self._db.close()

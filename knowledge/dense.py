@@ -1,15 +1,17 @@
 """Vectors, kept and searched by nearness: Chroma behind a protocol. The only door to chromadb.
 
-Embeds nothing: vectors come from an `Embedder` and go in as they are.
+Embeds nothing: vectors come from an `Embedder` and go in as they are. Beside them, texts by name in
+a collection that several processes write to (`Records`), which a shared library is made of.
 """
 
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from knowledge.errors import LibraryCorrupt, StoreFailed, StoreUnreachable
@@ -22,6 +24,13 @@ if TYPE_CHECKING:
 
 _BATCH = 1000
 """Chunks written or read at once; Chroma's own ceiling is 5,461 (SQLite's bound variables)."""
+_SERVER_BATCH = 300
+"""The same on a server: Chroma Cloud takes and gives no more at once (its page of quotas)."""
+
+_SIGN_OF_LIFE = 10.0
+"""Seconds to wait for a server to say that it is there; Chroma's own client would wait for ever."""
+_ANSWER = 120.0
+"""Seconds to wait for a server's answer to one batch."""
 
 
 class DenseStore(Protocol):
@@ -53,78 +62,33 @@ class DenseStore(Protocol):
         """Let go of files and threads."""
 
 
-class ChromaStore:
-    """A Chroma collection: in a folder of its own, or on a server. Opens on first use (0.3 s)."""
+class _Collection:
+    """One Chroma collection: in a folder, or on a server. Opens on first use (0.3 s)."""
 
-    def __init__(self, place: Path | str, collection: str = "chunks") -> None:
-        """Name the place; nothing is opened yet.
-
-        Args:
-            place: A folder, or the URL of a Chroma server. A server that wants a token, or a
-                tenant and database of one's own, finds them in the environment variables
-                CHROMA_API_KEY, CHROMA_TENANT and CHROMA_DATABASE, as Chroma's own clients do.
-            collection: The collection's name on a server that many share.
-        """
-        self._place = place
-        self._name = collection
+    def __init__(self, place: Path | str, name: str) -> None:
+        self.place = place
+        self.name = name
         self._opened: tuple[Any, Any] | None = None
 
     @property
-    def place(self) -> str:
-        """See `DenseStore`."""
-        return self._place if isinstance(self._place, str) else ""
+    def batch(self) -> int:
+        """How many entries are written or read at once."""
+        return _SERVER_BATCH if isinstance(self.place, str) else _BATCH
 
-    def put(self, ids: Sequence[str], vectors: Vectors) -> None:
-        """See `DenseStore`."""
-        for i in range(0, len(ids), _BATCH):
-            with self._explained():
-                self._collection.upsert(
-                    ids=list(ids[i : i + _BATCH]), embeddings=vectors[i : i + _BATCH]
-                )
+    @property
+    def it(self) -> Any:
+        """Chroma's own collection, opened."""
+        return self._open()[1]
 
-    def get(self, ids: Sequence[str]) -> tuple[list[str], Vectors]:
-        """See `DenseStore`."""
-        import numpy as np
-
-        found: list[str] = []
-        parts = []
-        for i in range(0, len(ids), _BATCH):
-            batch = self._collection.get(ids=list(ids[i : i + _BATCH]), include=["embeddings"])
-            if batch["ids"]:
-                found += batch["ids"]
-                parts.append(np.asarray(batch["embeddings"], dtype=np.float32))
-        return found, np.concatenate(parts) if parts else np.zeros((0, 0), dtype=np.float32)
-
-    def delete(self, ids: Sequence[str]) -> None:
-        """See `DenseStore`."""
-        for i in range(0, len(ids), _BATCH):
-            with self._explained():
-                self._collection.delete(ids=list(ids[i : i + _BATCH]))
-
-    def query(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
-        """See `DenseStore`."""
-        if not (stored := self.count()):
-            return []
-        found = self._collection.query(
-            query_embeddings=[vector], n_results=min(limit, stored), include=["distances"]
-        )
-        return [
-            (chunk_id, 1.0 - float(distance))
-            for chunk_id, distance in zip(found["ids"][0], found["distances"][0], strict=True)
-        ]
-
-    def count(self) -> int:
-        """See `DenseStore`."""
-        return int(self._collection.count())
-
-    def clear(self) -> None:
-        """See `DenseStore`."""
+    def drop(self) -> None:
+        """Delete the collection and all that is in it."""
         client, _ = self._open()
-        client.delete_collection(self._name)
+        with self.explained():
+            client.delete_collection(self.name)
         self.close()
 
     def close(self) -> None:
-        """See `DenseStore`."""
+        """Let go of files, threads and connections."""
         if self._opened is not None:
             client, _ = self._opened
             # Chroma's own `close` leaves connections to a server open, its admin client's too.
@@ -136,62 +100,74 @@ class ChromaStore:
         self._opened = None
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def explained(self) -> Iterator[None]:
         """Say in the house's words what Chroma says in its own."""
-        collection = self._collection
+        self._open()
+        import httpx
         from chromadb.errors import ChromaError
 
         try:
             yield
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
         except (ChromaError, ValueError, OSError) as error:
+            if isinstance(self.place, str):
+                # The collection may have been deleted, and made again under another id.
+                self.close()
             # Chroma does not tell a full disk from other trouble in compacting its log.
             raise StoreFailed(
-                f"The vector store could not be written ({collection.name}): {error}",
+                f"The vector store could not be read or written ({self.name}): {error}",
                 hint="Look for room on the disk (agent doctor), and run the command again:"
                 " it goes on where it stopped.",
             ) from error
-
-    @property
-    def _collection(self) -> Any:
-        return self._open()[1]
 
     def _open(self) -> tuple[Any, Any]:
         """The client and its collection."""
         if self._opened is None:
             os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
+            import httpx
             from chromadb.errors import ChromaError
 
             try:
                 client = self._connect()
-                # Without `embedding_function=None` Chroma fetches a model of its own.
                 collection = client.get_or_create_collection(
-                    self._name,
+                    self.name,
+                    # Without `embedding_function=None` Chroma fetches a model of its own.
                     embedding_function=None,
-                    configuration={"hnsw": {"space": "cosine"}},
+                    # Of unit vectors the inner product is the cosine; asked for the cosine,
+                    # Chroma normalizes what it stores, and gives back other bits than it got.
+                    # A collection that is there keeps what it was made with.
+                    configuration={"hnsw": {"space": "ip"}},
                 )
-            except (ChromaError, ValueError, OSError) as error:
-                if isinstance(self._place, str):
-                    raise StoreUnreachable(
-                        f"The Chroma server at {self._place} cannot be used: {error}",
-                        hint="Start it (chroma run), or go back: agent config unset chroma_url",
-                    ) from error
+            except (ChromaError, ValueError, OSError, httpx.HTTPError) as error:
+                if isinstance(self.place, str):
+                    raise self._unreachable(error) from error
                 raise LibraryCorrupt(
-                    f"The vector store cannot be opened: {error} ({self._place})",
+                    f"The vector store cannot be opened: {error} ({self.place})",
                     hint="agent sync --rebuild makes it anew from the documents.",
                 ) from error
             self._opened = client, collection
         return self._opened
+
+    def _unreachable(self, error: Exception) -> StoreUnreachable:
+        return StoreUnreachable(
+            f"The Chroma server at {self.place} cannot be used: {error or type(error).__name__}",
+            hint="Start it (chroma run), or go back: agent config unset chroma_url",
+        )
 
     def _connect(self) -> Any:
         import chromadb
         from chromadb.config import Settings
 
         settings = Settings(anonymized_telemetry=False)
-        if isinstance(self._place, Path):
-            return chromadb.PersistentClient(path=str(self._place), settings=settings)
-        url = urlsplit(self._place)
+        if isinstance(self.place, Path):
+            return chromadb.PersistentClient(path=str(self.place), settings=settings)
+        import httpx
+
+        httpx.get(f"{self.place.rstrip('/')}/api/v2/heartbeat", timeout=_SIGN_OF_LIFE)
+        url = urlsplit(self.place)
         key = os.environ.get("CHROMA_API_KEY", "")
-        return chromadb.HttpClient(
+        client = chromadb.HttpClient(
             host=url.hostname or "localhost",
             port=url.port or (443 if url.scheme == "https" else 8000),
             ssl=url.scheme == "https",
@@ -200,3 +176,136 @@ class ChromaStore:
             database=os.environ.get("CHROMA_DATABASE", "default_database"),
             settings=settings,
         )
+        if (session := getattr(client._server, "_session", None)) is not None:
+            session.timeout = httpx.Timeout(_ANSWER, connect=_SIGN_OF_LIFE)
+        return client
+
+
+class ChromaStore:
+    """Vectors in a Chroma collection: in a folder of its own, or on a server."""
+
+    def __init__(self, place: Path | str, collection: str = "chunks") -> None:
+        """Name the place; nothing is opened yet.
+
+        Args:
+            place: A folder, or the URL of a Chroma server. A server that wants a token, or a
+                tenant and database of one's own, finds them in the environment variables
+                CHROMA_API_KEY, CHROMA_TENANT and CHROMA_DATABASE, as Chroma's own clients do.
+            collection: The collection's name on a server that many share.
+        """
+        self._at = _Collection(place, collection)
+
+    @property
+    def place(self) -> str:
+        """See `DenseStore`."""
+        return self._at.place if isinstance(self._at.place, str) else ""
+
+    def put(self, ids: Sequence[str], vectors: Vectors) -> None:
+        """See `DenseStore`."""
+        for i in range(0, len(ids), self._at.batch):
+            with self._at.explained():
+                end = i + self._at.batch
+                self._at.it.upsert(ids=list(ids[i:end]), embeddings=vectors[i:end])
+
+    def get(self, ids: Sequence[str]) -> tuple[list[str], Vectors]:
+        """See `DenseStore`."""
+        import numpy as np
+
+        found: list[str] = []
+        parts = []
+        for i in range(0, len(ids), self._at.batch):
+            with self._at.explained():
+                some = list(ids[i : i + self._at.batch])
+                batch = self._at.it.get(ids=some, include=["embeddings"])
+            if batch["ids"]:
+                found += batch["ids"]
+                parts.append(np.asarray(batch["embeddings"], dtype=np.float32))
+        return found, np.concatenate(parts) if parts else np.zeros((0, 0), dtype=np.float32)
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """See `DenseStore`."""
+        for i in range(0, len(ids), self._at.batch):
+            with self._at.explained():
+                self._at.it.delete(ids=list(ids[i : i + self._at.batch]))
+
+    def query(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
+        """See `DenseStore`."""
+        if not (stored := self.count()):
+            return []
+        with self._at.explained():
+            found = self._at.it.query(
+                query_embeddings=[vector], n_results=min(limit, stored), include=["distances"]
+            )
+        return [
+            (chunk_id, 1.0 - float(distance))
+            for chunk_id, distance in zip(found["ids"][0], found["distances"][0], strict=True)
+        ]
+
+    def count(self) -> int:
+        """See `DenseStore`."""
+        with self._at.explained():
+            return int(self._at.it.count())
+
+    def clear(self) -> None:
+        """See `DenseStore`."""
+        self._at.drop()
+
+    def close(self) -> None:
+        """See `DenseStore`."""
+        self._at.close()
+
+
+class Record(NamedTuple):
+    """A short text that goes by a name."""
+
+    name: str
+    text: str
+    """At most 16,384 bytes of UTF-8: Chroma Cloud's bound."""
+    of: str
+    """What `Records.delete` knows it by."""
+
+
+class Records:
+    """Short texts by name in a Chroma collection, where the first to take a name keeps it."""
+
+    def __init__(self, place: Path | str, collection: str) -> None:
+        """Name the place, as for `ChromaStore`; nothing is opened yet."""
+        self._at = _Collection(place, collection)
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Store texts under names; where a name is taken, what it names stays as it is.
+
+        Chroma itself passes over the `add` of an id that exists, also where many add it at once
+        (docs/decisions/0004): a name that reads back as ours is ours alone.
+        """
+        for i in range(0, len(records), self._at.batch):
+            some = records[i : i + self._at.batch]
+            with self._at.explained():
+                self._at.it.add(
+                    ids=[record.name for record in some],
+                    # A collection wants vectors. Nothing is searched by these; they differ,
+                    # since an index of equal points degenerates.
+                    embeddings=[[float(zlib.crc32(r.name.encode()) % 65_521)] for r in some],
+                    documents=[record.text for record in some],
+                    metadatas=[{"of": record.of} for record in some],
+                )
+
+    def get(self, names: Sequence[str]) -> dict[str, str]:
+        """The texts of those names that are there."""
+        found: dict[str, str] = {}
+        for i in range(0, len(names), self._at.batch):
+            with self._at.explained():
+                some = list(names[i : i + self._at.batch])
+                batch = self._at.it.get(ids=some, include=["documents"])
+            found.update(zip(batch["ids"], batch["documents"], strict=True))
+        return found
+
+    def delete(self, of: Sequence[str]) -> None:
+        """Remove all that was added as `of` one of these."""
+        for one in of:
+            with self._at.explained():
+                self._at.it.delete(where={"of": one})
+
+    def close(self) -> None:
+        """Let go of files, threads and connections."""
+        self._at.close()

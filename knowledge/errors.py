@@ -7,12 +7,15 @@ KnowledgeError              every error that a user may see; carries a hint: wha
 │   └── FetchFailed         it could not be: no answer in time, too large, an error's status
 │       └── ConnectionLost  a connection broke or was not made: it may be tried again
 ├── EmbedderUnavailable     no weights and no way to fetch them; lexical search still works
+├── EngineUnavailable       the cluster that was to do the work of a sync cannot be used
 ├── RerankerUnavailable     no reranking now; the fused order still works
 ├── EmbedderMismatch        the index was built with another embedder; a rebuild is needed
 ├── LibraryBusy             another process is writing to this library
 ├── LibraryCorrupt          the stored index cannot be opened
 ├── LibraryReadOnly         the library may not be written, or not even opened
 ├── StoreUnreachable        the vectors are on a server that does not answer
+├── TargetNotEmpty          a library is to be copied to where another is
+├── SharedLibraryRefuses    a library that several share cannot do that
 ├── StoreFailed             the vectors could not be written; what was begun is journalled
 ├── DiskFull                there is no room to write; nothing that was there is lost
 └── SourceNotFound          the named source or document is not in the library
@@ -58,6 +61,10 @@ class EmbedderUnavailable(KnowledgeError):
     """There is no embedder to be had here and now."""
 
 
+class EngineUnavailable(KnowledgeError):
+    """What a sync was to be computed on cannot be used, or broke off; nothing is lost."""
+
+
 class RerankerUnavailable(KnowledgeError):
     """The reranker cannot be used here and now."""
 
@@ -80,6 +87,14 @@ class LibraryReadOnly(KnowledgeError):
 
 class StoreUnreachable(KnowledgeError):
     """The vector store is a server, and it cannot be used now."""
+
+
+class TargetNotEmpty(KnowledgeError):
+    """Where a library is to be copied to, there is another."""
+
+
+class SharedLibraryRefuses(KnowledgeError):
+    """What was asked for makes no sense in a library that several machines share."""
 
 
 class StoreFailed(KnowledgeError):

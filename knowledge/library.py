@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import uuid
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from functools import partial
@@ -18,7 +17,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from knowledge import shelf, upkeep
 from knowledge.corpus import Corpus, Extent
-from knowledge.dense import ChromaStore
 from knowledge.filters import Filters, absolute, is_url, sayable, under
 from knowledge.report import LibraryStatus, Problem, Progress, SyncReport
 from knowledge.scan import changed, unsayable
@@ -30,10 +28,12 @@ from knowledge.watch import changes
 from knowledge.writer import Writer
 
 if TYPE_CHECKING:
+    from knowledge.ahead import Engine
     from knowledge.catalog import Catalog
     from knowledge.dense import DenseStore
     from knowledge.embed import Embedder
     from knowledge.rerank import Reranker
+    from knowledge.shared.cache import Share
     from knowledge.shelf import Shelf
 
 R = TypeVar("R")
@@ -68,6 +68,8 @@ class Library:
     ) -> None:
         """For a store of one's own, made for a folder; `open` is the usual way."""
         self.root = root
+        self.engine: Engine | None = None
+        """Who reads, splits and embeds files for what is added or synced; None: this process."""
         self._allow_hosts = tuple(allow_hosts)
         self._embedder = embedder
         self._make_store = make_store
@@ -82,6 +84,7 @@ class Library:
         *,
         embedder: Embedder | None,
         chroma_url: str = "",
+        chroma_collection: str = "",
         allow_hosts: Sequence[str] = (),
         reranker: Reranker | None = None,
         notify: Callable[[str], None] | None = None,
@@ -92,6 +95,8 @@ class Library:
             root: The library's own folder, not that of the documents.
             embedder: What makes its vectors; None searches by words only.
             chroma_url: A Chroma server that keeps the vectors; empty keeps them in the folder.
+            chroma_collection: With `chroma_url`, the name of a library that several machines
+                share; the folder then holds this one's cache of it, beside a library of its own.
             allow_hosts: Hosts, `name` or `name:port`, whose pages may be fetched though they lie
                 in an inner network.
             reranker: Reads the best passages with the query and orders them anew.
@@ -102,20 +107,23 @@ class Library:
             LibraryCorrupt: The folder holds something else, or a newer version's library.
         """
         shelf.prepare(root)
+        if chroma_url and chroma_collection:
+            from knowledge.shared.library import SharedLibrary
 
-        def make_store(base: Path) -> DenseStore:
-            if not chroma_url:
-                return ChromaStore(base / "chroma")
-            # On a shared server no two libraries may meet, whatever they are called.
-            name = base / "collection"
-            if not name.exists():
-                name.write_text(f"understudy-{uuid.uuid4().hex}", encoding="utf-8")
-            return ChromaStore(chroma_url, name.read_text(encoding="utf-8"))
+            return SharedLibrary.at(
+                root,
+                chroma_url,
+                chroma_collection,
+                embedder=embedder,
+                allow_hosts=allow_hosts,
+                reranker=reranker,
+                notify=notify,
+            )
 
         return cls(
             root,
             embedder=embedder,
-            make_store=make_store,
+            make_store=partial(shelf.store_in, url=chroma_url),
             allow_hosts=allow_hosts,
             reranker=reranker,
             notify=notify,
@@ -284,11 +292,18 @@ class Library:
             progress or (lambda _: None),
             self._writer.stop.is_set,
             earlier,
+            self._share(target),
         )
+        if self.engine is not None:
+            worker.engine = self.engine
         report = worker.run(scope, asked)
         if earlier is None:
             shelf.clear_others(self.root)
         return report
+
+    def _share(self, target: Shelf) -> Share | None:
+        """What a sync tells others through; a library of one's own has none."""
+        return None
 
     # reading
 

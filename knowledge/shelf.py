@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from knowledge.catalog import Catalog
+from knowledge.dense import ChromaStore
 from knowledge.errors import KnowledgeError, LibraryCorrupt
 
 if TYPE_CHECKING:
@@ -26,7 +27,11 @@ _CURRENT = "current"
 _PREFIX = "generation-"
 _PARTS = ("catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm", "collection")
 _FOLDERS = ("chroma", "snapshots")
-_MAY_BE_FIRST = {"write.lock", "writer.pid", ".gitignore", "catalog.sqlite-journal", *_PARTS}
+SHARED = "shared"
+"""Below a library's folder: this machine's caches of libraries that several machines share."""
+_MAY_BE_FIRST = {
+    "write.lock", "writer.pid", ".gitignore", "catalog.sqlite-journal", SHARED, *_PARTS
+}  # fmt: skip
 """What a library that is being made may hold before it is one."""
 
 
@@ -96,9 +101,20 @@ class Shelves:
             opened.close()
 
 
+def store_in(base: Path, url: str) -> DenseStore:
+    """The vectors of a generation: in its folder, or on a Chroma server."""
+    if not url:
+        return ChromaStore(base / "chroma")
+    # On a shared server no two libraries may meet, whatever they are called.
+    name = base / "collection"
+    if not name.exists():
+        name.write_text(f"understudy-{uuid.uuid4().hex}", encoding="utf-8")
+    return ChromaStore(url, name.read_text(encoding="utf-8"))
+
+
 def exists(root: Path) -> bool:
-    """Whether a folder holds a library."""
-    return (root / _CURRENT).exists() or (root / "catalog.sqlite").exists()
+    """Whether a folder holds a library, or a cache of a shared one."""
+    return any((root / name).exists() for name in (_CURRENT, "catalog.sqlite", SHARED))
 
 
 def prepare(root: Path) -> None:

@@ -8,18 +8,18 @@ picture. Killed before it, the library answers as before, and the next sync find
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from knowledge import carry, snapshot
+from knowledge.ahead import Here
 from knowledge.documents import heading, indexed_text
 from knowledge.errors import EmbedderMismatch, EmbedderUnavailable, GuardError, ReadError
-from knowledge.read import load, read_bytes
 from knowledge.report import Problem, Progress, SyncReport
 from knowledge.scan import Plan, entry_for, page_entry, scan
 from knowledge.search import mismatch
@@ -28,15 +28,27 @@ from knowledge.tidy import take_back_vectors, tidy
 from knowledge.types import chunk_id
 
 if TYPE_CHECKING:
+    from knowledge.ahead import Engine, Ready
     from knowledge.catalog import Catalog
     from knowledge.dense import DenseStore
-    from knowledge.embed import Embedder
+    from knowledge.embed import Embedder, Vectors
     from knowledge.guard import Policy
+    from knowledge.shared.cache import Share
     from knowledge.sources import Entry
     from knowledge.types import Chunk, Document
 
 BATCH_CHUNKS = 256
 """Chunks embedded together: enough to sort by length, few enough that an interruption is cheap."""
+
+
+class _Queued(NamedTuple):
+    """A document that is to be stored."""
+
+    document: Document
+    chunks: list[Chunk]
+    entries: list[Entry]
+    vectors: Vectors | None
+    """Those of the chunks, where an engine has made them."""
 
 
 @dataclass(slots=True)
@@ -53,12 +65,14 @@ class Synchronizer:
     cancelled: Callable[[], bool] = field(default=lambda: False)
     earlier: Catalog | None = None
     """The generation that this one replaces: what cannot be read just now is taken from it."""
+    share: Share | None = None
+    """The library that this is one node's cache of; None for a library of its own."""
+    engine: Engine = field(default_factory=Here)
+    """Who reads, splits and embeds files before they are stored, as far as it can."""
     _counts: dict[str, int] = field(init=False, default_factory=dict)
     _failed: list[Problem] = field(init=False, default_factory=list)
     _warned: list[Problem] = field(init=False, default_factory=list)
-    _queue: list[tuple[Document, list[Chunk], list[Entry]]] = field(
-        init=False, default_factory=list
-    )
+    _queue: list[_Queued] = field(init=False, default_factory=list)
     _done: int = field(init=False, default=0)
     _total: int = field(init=False, default=0)
     _note: str = field(init=False, default="")
@@ -81,7 +95,8 @@ class Synchronizer:
         self._make_ready()
         self.progress(Progress("scan", 0, 0))
         # What an interrupted sync has staged is as good as indexed.
-        before = {entry.source: entry for entry in self.catalog.sources.entries()}
+        entries = self.share.own() if self.share else self.catalog.sources.entries()
+        before = {entry.source: entry for entry in entries}
         known = before | {entry.source: entry for entry in self.catalog.sources.staged()}
         plan = scan(
             self.catalog.sources.paths("roots"),
@@ -92,7 +107,6 @@ class Synchronizer:
         self._failed += plan.problems
         self._counts["unchanged"] = len(plan.same)
         self._read_all(plan, known, before)
-        self._embed_missing()
         self._switch(plan)
         return SyncReport(
             **self._counts,
@@ -106,7 +120,10 @@ class Synchronizer:
 
     def _make_ready(self) -> None:
         """Take back half-written vectors, and see what embedder there is."""
-        take_back_vectors(self.catalog, self.store)
+        if self.share is not None:
+            self.share.begin()
+        else:
+            take_back_vectors(self.catalog, self.store)
         if self.embedder is None:
             return
         try:
@@ -123,7 +140,8 @@ class Synchronizer:
             raise EmbedderMismatch(
                 f"The library's vectors are kept {_where(place)}, and were to be written"
                 f" {_where(self.store.place)}.",
-                hint="agent sync --rebuild makes them anew there, or change chroma_url back.",
+                hint=f"agent library move --to {self.store.place or 'embedded'} takes them there;"
+                " or change chroma_url back.",
             )
         stored = self.catalog.meta("embedder")
         if stored != self.embedder.name:
@@ -137,14 +155,17 @@ class Synchronizer:
         }
         carried = carry.wanted(self.earlier, plan.kept) if self.earlier else {}
         self._total = len(plan.look) + len(plan.pages) + len(carried)
-        for path, root in plan.look:
-            self._check()
-            self.progress(Progress("read", self._done, self._total, str(path)))
-            try:
-                self._take(path, root, known.get(str(path)), twins, str(path) in before)
-            except ReadError as error:
-                self._fail(path, root, str(error))
-            self._step()
+        work = self.engine.prepare(
+            [path for path, _ in plan.look],
+            twins.keys(),
+            self.embedder,
+            tell=lambda item: self.progress(Progress("read", self._done, self._total, item)),
+            cancelled=self.cancelled,
+        )
+        with closing(work):
+            for (path, root), file in zip(plan.look, work, strict=True):
+                self._take(file, root, known.get(str(path)), twins, str(path) in before)
+                self._step()
         for url in plan.pages:
             self._check()
             self.progress(Progress("read", self._done, self._total, url))
@@ -159,21 +180,24 @@ class Synchronizer:
 
     def _step(self) -> None:
         self._done += 1
-        if sum(len(chunks) for _, chunks, _ in self._queue) >= BATCH_CHUNKS:
+        if sum(len(queued.chunks) for queued in self._queue) >= BATCH_CHUNKS:
             self._flush()
+        if self.share is not None:
+            self.share.step()
 
     def _take(
         self,
-        path: Path,
+        file: Ready,
         root: str,
         known: Entry | None,
         twins: Mapping[tuple[str, str], str],
         was_there: bool,
     ) -> None:
-        """Look at one file: the same after all, a twin of a known one, or to be read and split."""
-        looked = time.time()
-        data, stat = load(path)
-        digest = hashlib.sha256(data).hexdigest()
+        """Take one file in: the same after all, a twin of a known one, or to be read and split."""
+        path, looked, stat, digest = file.path, file.looked, file.stat, file.digest
+        if stat is None:
+            self._fail(path, root, file.reason)
+            return
         twin = twins.get((digest, path.suffix))
         if known is not None and known.document_id and known.digest == digest:
             self._counts["unchanged"] += 1
@@ -189,7 +213,7 @@ class Synchronizer:
             )
             return
         try:
-            document = read_bytes(data, path.name)
+            document = file.read()
         except ReadError as error:
             self._failed.append(Problem(str(path), str(error)))
             # With its digest: what these bytes cannot be read as is known until they change.
@@ -198,7 +222,7 @@ class Synchronizer:
             return
         self._counts["changed" if was_there else "added"] += 1
         entry = entry_for(path, root, stat, looked, document_id=document.id, digest=digest)
-        self._keep(document, entry)
+        self._keep(document, entry, file)
 
     def _take_page(self, url: str, known: Entry | None, was_there: bool) -> None:
         """Fetch one page; one that cannot be had just now stays as it was."""
@@ -228,12 +252,12 @@ class Synchronizer:
         self._counts["changed" if was_there else "added"] += 1
         self._keep(document, page_entry(url, document_id=document.id, data=fetched.data))
 
-    def _keep(self, document: Document, entry: Entry) -> None:
+    def _keep(self, document: Document, entry: Entry, file: Ready | None = None) -> None:
         """Queue a document to be stored, or only note its source where it is stored already."""
         if document.notes:
             entry = replace(entry, reason="; ".join(document.notes))
             self._warned.append(Problem(entry.source, entry.reason))
-        self._store(document, [entry])
+        self._store(document, [entry], file)
 
     def _carry(self, document_id: str, entries: Sequence[Entry]) -> None:
         """Take a document over as it was stored; split and embedded anew all the same."""
@@ -241,15 +265,19 @@ class Synchronizer:
             self._counts["unchanged"] += len(entries)
             self._store(self.earlier.documents.get(document_id), entries)
 
-    def _store(self, document: Document, entries: Sequence[Entry]) -> None:
-        queued = next((e for d, _, e in self._queue if d.id == document.id), None)
+    def _store(
+        self, document: Document, entries: Sequence[Entry], file: Ready | None = None
+    ) -> None:
+        queued = next((q for q in self._queue if q.document.id == document.id), None)
         if queued is not None:
-            queued += entries
+            queued.entries.extend(entries)
         elif self.catalog.documents.has(document.id):
             self.catalog.sources.stage(entries)
+        elif file is not None and file.chunks is not None:
+            self._queue.append(_Queued(document, file.chunks, [*entries], file.vectors))
         else:
             count = self.embedder.count if self.embedder else estimate_tokens
-            self._queue.append((document, split(document, count=count), [*entries]))
+            self._queue.append(_Queued(document, split(document, count=count), [*entries], None))
 
     def _fail(self, path: Path, root: str, reason: str) -> None:
         self._failed.append(Problem(str(path), reason))
@@ -264,34 +292,53 @@ class Synchronizer:
         queue, self._queue = self._queue, []
         if not queue:
             return
-        texts = [
-            indexed_text(heading(document, chunk), chunk.text)
-            for document, chunks, _ in queue
-            for chunk in chunks
-        ]
+        if self.share is not None:
+            counted = self.share.put([(q.document, q.chunks) for q in queue])
+            queue = [
+                # What another has split otherwise has other vectors too.
+                q._replace(chunks=chunks, vectors=q.vectors if chunks == q.chunks else None)
+                for q, chunks in zip(queue, counted, strict=True)
+            ]
         if self.embedder is not None:
-            self._put_vectors([(d.id, len(chunks)) for d, chunks, _ in queue], texts)
-        for document, chunks, entries in queue:
+            self._put_queued(queue)
+        for document, chunks, entries, _ in queue:
             self.catalog.documents.put(
                 document, chunks, embedded=self.embedder is not None, entries=entries
             )
             self._counts["chunks"] += len(chunks)
 
-    def _put_vectors(self, sizes: list[tuple[str, int]], texts: list[str]) -> None:
+    def _put_queued(self, queue: Sequence[_Queued]) -> None:
+        bare = [q for q in queue if q.vectors is None]
+        texts = [indexed_text(heading(d, chunk), chunk.text) for d, c, *_ in bare for chunk in c]
+        if bare:
+            self._put_vectors([(q.document.id, len(q.chunks)) for q in bare], texts)
+        if made := [(q, q.vectors) for q in queue if q.vectors is not None]:
+            import numpy as np
+
+            sizes = [(q.document.id, len(q.chunks)) for q, _ in made]
+            self._put_vectors(sizes, (), np.concatenate([vectors for _, vectors in made]))
+
+    def _put_vectors(
+        self, sizes: list[tuple[str, int]], texts: Sequence[str], vectors: Vectors | None = None
+    ) -> None:
+        """Journal and write vectors: those given, or else the ones of the texts."""
         if self.embedder is None:
             return
         if not self._signed:
+            if self.share is not None:
+                self.share.sign(self.embedder.name)
             self.catalog.set_meta("store", self.store.place)
             self.catalog.set_meta("embedder", self.embedder.name)
             self._signed = True
         self.catalog.documents.begin_vectors(sizes)
-        vectors = self.embedder.embed(
-            texts,
-            progress=lambda n: self.progress(
-                Progress("embed", self._done, self._total, f"{n} of {len(texts)} passages")
-            ),
-            cancelled=self.cancelled,
-        )
+        if vectors is None:
+            vectors = self.embedder.embed(
+                texts,
+                progress=lambda n: self.progress(
+                    Progress("embed", self._done, self._total, f"{n} of {len(texts)} passages")
+                ),
+                cancelled=self.cancelled,
+            )
         self.store.put([chunk_id(doc, n) for doc, size in sizes for n in range(size)], vectors)
 
     def _embed_missing(self) -> None:
@@ -310,6 +357,10 @@ class Synchronizer:
 
     def _switch(self, plan: Plan) -> None:
         """Build the new picture and make it, and the sources, count: all at once."""
+        if self.share is not None:
+            self.share.publish(plan.gone, self._embed_missing)
+            return
+        self._embed_missing()
         sources = {entry.source: entry.document_id for entry in self.catalog.sources.entries()}
         before = {doc for doc in sources.values() if doc}
         sources |= {entry.source: entry.document_id for entry in self.catalog.sources.staged()}

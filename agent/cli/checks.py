@@ -180,7 +180,7 @@ def library_state(parts: Parts) -> Check:
         f"{status.sources:,} sources, {status.documents:,} documents, {status.chunks:,} passages, "
         f"{status.size_bytes / 1e6:.1f} MB ({root})"
     )
-    if status.chunks and (trouble := _search(root)):
+    if status.chunks and not parts.collection and (trouble := _search(root)):
         return Check("library", "fail", f"{detail}; {trouble}", "agent sync --rebuild")
     configured = parts.embedder
     if status.embedder and configured is not None and status.embedder != configured.name:
@@ -188,7 +188,7 @@ def library_state(parts: Parts) -> Check:
             "library",
             "fail",
             f"its vectors were made by {status.embedder}, the embedder is {configured.name}",
-            "agent sync --rebuild",
+            "agent config set embedder NAME" if parts.collection else "agent sync --rebuild",
         )
     if configured is not None and status.embedded < status.documents:
         missing = status.documents - status.embedded

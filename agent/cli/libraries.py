@@ -1,4 +1,4 @@
-"""`agent library`: several libraries, folder libraries, and named states of one."""
+"""`agent library`: several libraries, folder libraries, named states of one, other places."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import click
 
 from agent.cli import exits
 from agent.cli.group import Group, command
+from agent.cli.library_move import move
 from agent.cli.terminal import Console, one_line
 from agent.cli.text import plural, short_path, size
 from agent.errors import AgentError, UsageError
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 @click.group(name="library", cls=Group, invoke_without_command=True)
 @click.pass_context
 def library(context: click.Context) -> int:
-    """List libraries; tag one as it is now, and go back to a tag."""
+    """List libraries; tag one as it is now, and go back to a tag; move one to another place."""
     if context.invoked_subcommand is None:
         return _list(context.obj, as_json=False)
     return exits.OK
@@ -100,6 +101,7 @@ library.add_command(list_)
 library.add_command(tag)
 library.add_command(untag)
 library.add_command(rollback)
+library.add_command(move)
 library.add_command(init)
 
 
@@ -137,6 +139,8 @@ class _Listed:
     sources: int = 0
     chunks: int = 0
     size_bytes: int = 0
+    shared: str = ""
+    """What it is called on the Chroma server, if others share it."""
     tags: tuple[Tag, ...] = ()
     error: str = ""
     """Why it cannot be opened."""
@@ -174,12 +178,13 @@ def _places(parts: Parts) -> list[Path]:
     places = {folder for folder in home.glob("*") if Library.exists(folder)}
     if found := libraries.above(Path.cwd()):
         places.add(found)
-    if Library.exists(parts.library_root):
+    if Library.exists(parts.library_root) or parts.collection:
         places.add(parts.library_root)
     return sorted(places, key=lambda place: (place.parent != home, place))
 
 
 def _look(parts: Parts, place: Path) -> _Listed:
+    from agent import libraries
     from knowledge.library import Library
 
     own = place.parent == parts.paths.libraries
@@ -188,10 +193,16 @@ def _look(parts: Parts, place: Path) -> _Listed:
         root=str(place),
         in_use=place == parts.library_root,
     )
-    if not Library.exists(place):  # a folder library that was only made
+    shared = libraries.collection(parts.config, place)
+    if not shared and not Library.exists(place):  # a folder library that was only made
         return listed
     try:
-        opened = Library.open(place, embedder=None)
+        opened = Library.open(
+            place,
+            embedder=None,
+            chroma_url=parts.config.chroma_url if shared else "",
+            chroma_collection=shared,
+        )
         try:
             status, tags = asyncio.run(opened.status()), asyncio.run(opened.tags())
         finally:
@@ -206,6 +217,7 @@ def _look(parts: Parts, place: Path) -> _Listed:
         sources=status.sources,
         chunks=status.chunks,
         size_bytes=status.size_bytes,
+        shared=shared,
         tags=tags,
     )
 
@@ -214,7 +226,7 @@ def _print(found: _Listed) -> None:
     click.echo(
         f"{'*' if found.in_use else ' '} {short_path(found.name)}  "
         f"{plural(found.sources, 'source')}, {plural(found.chunks, 'passage')}, "
-        f"{size(found.size_bytes)}"
+        f"{size(found.size_bytes)}" + (f"  (shared as {found.shared})" if found.shared else "")
     )
     for tag in found.tags if found.in_use else ():
         day = datetime.fromtimestamp(tag.created).strftime("%Y-%m-%d %H:%M")

@@ -16,6 +16,7 @@ from agent.cli.progress import Meter, duration
 from agent.cli.suggest import nearest_source, why_not_added
 from agent.cli.terminal import Console, one_line
 from agent.cli.text import plural, short_path, size
+from agent.errors import UsageError
 from knowledge.errors import SourceNotFound
 from knowledge.filters import is_url
 
@@ -27,18 +28,37 @@ if TYPE_CHECKING:
     Work = Callable[[Library, Callable[[Progress], None]], Coroutine[Any, Any, SyncReport]]
 
 _STRICT = click.option("--strict", is_flag=True, help="Exit 1 if a file could not be read.")
+_ENGINE = click.option(
+    "--engine", type=click.Choice(["ray"]), help="Read, split and embed on a Ray cluster."
+)
+_ADDRESS = click.option(
+    "--address",
+    metavar="HOST:PORT",
+    default="",
+    help="The cluster's, or auto; without it, one is started on this machine.",
+)
 
 
 @command(name="add")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH|URL…")
 @_STRICT
 @click.option("--watch", is_flag=True, help="Stay, and take in every change until Ctrl-C.")
-def add(console: Console, paths: tuple[str, ...], strict: bool, watch: bool) -> int:
+@_ENGINE
+@_ADDRESS
+def add(
+    console: Console,
+    paths: tuple[str, ...],
+    strict: bool,
+    watch: bool,
+    engine: str | None,
+    address: str,
+) -> int:
     """Add files, folders and web pages (by URL) to the library.
 
     Folders are read with all that is in them, but for what their .gitignore leaves out. Adding
     again what has been added brings it up to date.
     """
+    work = _on(engine, address)
     no_name = "''"
     problems = {path: problem for path in paths if (problem := why_not_added(path))}
     for path, (message, hint) in problems.items():
@@ -49,7 +69,7 @@ def add(console: Console, paths: tuple[str, ...], strict: bool, watch: bool) -> 
         report = run_with_meter(
             console,
             _parts(console),
-            lambda lib, show: lib.add(absolute, progress=show),
+            work(lambda lib, show: lib.add(absolute, progress=show)),
             create=True,
         )
         _tell(console, report)
@@ -64,18 +84,21 @@ def add(console: Console, paths: tuple[str, ...], strict: bool, watch: bool) -> 
 @command(name="sync")
 @click.option("--rebuild", is_flag=True, help="Make the whole index anew, with today's embedder.")
 @_STRICT
-def sync(console: Console, rebuild: bool, strict: bool) -> int:
+@_ENGINE
+@_ADDRESS
+def sync(console: Console, rebuild: bool, strict: bool, engine: str | None, address: str) -> int:
     """Make the library equal to the files and folders that were added.
 
     New files come in, changed ones are read again, and those that are gone leave.
     """
+    work = _on(engine, address)
     parts = _parts(console)
     if not parts.library_holds_something:
         return say_empty(console)
     report = run_with_meter(
         console,
         parts,
-        lambda lib, show: lib.rebuild(progress=show) if rebuild else lib.sync(progress=show),
+        work(lambda lib, show: lib.rebuild(progress=show) if rebuild else lib.sync(progress=show)),
     )
     _tell(console, report)
     return _code(report, strict=strict)
@@ -159,6 +182,30 @@ def run_with_meter(
         raise
     finally:
         meter.close()
+
+
+def _on(engine: str | None, address: str) -> Callable[[Work], Work]:
+    """Has the work done by the engine of a name, or here."""
+    if address and not engine:
+        raise UsageError(
+            "--address says where a cluster is, and no --engine is to use it.",
+            hint=f"Add: --engine ray --address {address}",
+        )
+    if not engine:
+        return lambda work: work
+
+    def placed(work: Work) -> Work:
+        from knowledge.on_ray.engine import RayEngine
+
+        def do(
+            library: Library, show: Callable[[Progress], None]
+        ) -> Coroutine[Any, Any, SyncReport]:
+            library.engine = RayEngine(address)
+            return work(library, show)
+
+        return do
+
+    return placed
 
 
 def _watch(console: Console, begun: SyncReport) -> None:

@@ -247,7 +247,7 @@ async def test_a_source_is_dated_by_when_its_reading_began(
         began.append(time.time())
         return read_bytes(data, name)
 
-    monkeypatch.setattr("knowledge.sync.read_bytes", read)
+    monkeypatch.setattr("knowledge.ahead.read_bytes", read)
     library = open_library()
     await library.add([str(docs / "foxes.md")])
     (source,) = await library.sources()

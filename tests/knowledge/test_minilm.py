@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 import subprocess
 import sys
@@ -270,3 +271,14 @@ print(sorted(heavy & set(sys.modules)))
         [sys.executable, "-W", "error", "-c", code, str(tmp_path)], capture_output=True, text=True
     )
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_a_portable_copy_carries_its_weights_and_gives_the_same_bits(
+    int8: MiniLM, tmp_path: Path
+) -> None:
+    travelled = pickle.loads(pickle.dumps(int8.portable()))
+    travelled._cache = tmp_path / "another machine's"
+    assert travelled.count(TEXTS) == int8.count(TEXTS)
+    vectors = [travelled.embed([text])[0].tobytes() for text in reversed(TEXTS)]
+    assert vectors == [vector.tobytes() for vector in int8.embed(TEXTS)[::-1]]
+    assert not (tmp_path / "another machine's").exists()

@@ -52,6 +52,19 @@ def test_sync_follows_the_files(agent: Agent, folder: Path) -> None:
     assert (ran.code, ran.out.split(" (")[0]) == (0, "1 removed, 1 unchanged")
 
 
+def test_a_cluster_that_does_not_answer_is_named_and_nothing_is_lost(
+    agent: Agent, folder: Path
+) -> None:
+    alone = agent("add", folder, "--address", "127.0.0.1:1")
+    assert (alone.code, alone.out) == (2, "")
+    assert alone.err.endswith("hint: Add: --engine ray --address 127.0.0.1:1\n")
+    ran = agent("add", folder, "--engine", "ray", "--address", "127.0.0.1:1")
+    assert ran.code == 1
+    assert ran.err.startswith("error: ")
+    assert "hint: " in ran.err
+    assert agent("sync").out.startswith("2 added")
+
+
 def test_a_path_that_is_not_there_is_named_and_the_others_are_added(
     agent: Agent, folder: Path
 ) -> None:

@@ -1,0 +1,118 @@
+"""`agent library move`: copy the library in use to its folder, a server, or a shared library."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from agent.cli import exits
+from agent.cli.group import command
+from agent.cli.progress import Meter
+from agent.cli.terminal import Console
+from agent.cli.text import plural
+from agent.errors import AgentError, UsageError
+
+if TYPE_CHECKING:
+    from agent.wiring import Parts
+    from knowledge.move import Place
+
+_EMBEDDED = "embedded"
+
+
+@command(name="move")
+@click.option(
+    "--to", "target", required=True, metavar="URL|embedded",
+    help="A Chroma server's address, or `embedded`: the library's own folder.",
+)  # fmt: skip
+@click.option(
+    "--collection", default="", metavar="NAME", help="With a URL: a library that several share."
+)
+@click.option(
+    "--replace", "force", is_flag=True, help="Put it in the place of another in the folder."
+)
+@click.option("--set", "store", is_flag=True, help="Change the settings, too, when it is done.")
+def move(console: Console, target: str, collection: str, force: bool, store: bool) -> int:
+    """Copy the library in use to another place, and compare the copy.
+
+    Nothing is read or embedded anew. Stopped, it goes on where it was; the library answers from
+    where it is until the settings say otherwise.
+    """
+    from agent.wiring import Parts
+
+    parts = Parts.from_env({"library": console.library}, notify=console.note)
+    if not parts.library_holds_something:
+        raise AgentError("The library is empty.", hint="agent add PATH")
+    place = _place(parts, target, collection)
+    from knowledge.move import move as copy
+
+    meter = Meter(console)
+    try:
+        with parts.open_library() as library:
+            moved = asyncio.run(
+                copy(library, parts.library_root, place, force=force, progress=meter)
+            )
+    finally:
+        meter.close()
+    what = f"{plural(moved.sources, 'source')}, {plural(moved.chunks, 'passage')}"
+    if moved.was_there:
+        console.note(f"It is there already: {what}.")
+    else:
+        console.note(f"Copied and compared: {what}.")
+    if moved.note:
+        console.note(moved.note)
+    _settings(console, parts, place, collection, store=store)
+    return exits.OK
+
+
+def _place(parts: Parts, target: str, collection: str) -> Place:
+    from agent import libraries
+    from agent.config import parse
+    from knowledge.move import Place
+
+    if target == _EMBEDDED:
+        if collection:
+            raise UsageError(
+                "A library in its own folder has no collection.",
+                hint="agent library move --to URL --collection NAME",
+            )
+        return Place()
+    url = str(parse("chroma_url", target, "--to"))
+    if not collection:
+        return Place(url)
+    config = replace(parts.config, chroma_url=url, chroma_collection=collection)
+    name = libraries.collection(config, parts.library_root)
+    if not name:
+        raise UsageError(
+            "A folder's own library is not shared: it belongs to its folder.",
+            hint="agent --library NAME add PATH makes one that can be.",
+        )
+    return Place(url, name)
+
+
+def _settings(console: Console, parts: Parts, place: Place, name: str, *, store: bool) -> None:
+    """Say which settings make the copy the library that is used, or change them."""
+    from agent.config_file import set_value, unset_value
+
+    wanted = {"chroma_url": place.url, "chroma_collection": name}
+    changed = {key: v for key, v in wanted.items() if getattr(parts.config, key) != v}
+    if not changed:
+        return
+    if not store:
+        console.note("To use it from now on (--set does it):")
+        for key, value in changed.items():
+            console.note(
+                f"  agent config set {key} {value}" if value else f"  agent config unset {key}"
+            )
+        return
+    for key, value in changed.items():
+        if value:
+            set_value(parts.paths, key, value)
+            console.note(f"{key} = {value}")
+        else:
+            unset_value(parts.paths, key)
+            console.note(f"{key} is unset")
+        if parts.config.origins.get(key) == "env":
+            console.warn(f"AGENT_{key.upper()} is set in the environment and overrides the file")

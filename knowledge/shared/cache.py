@@ -1,0 +1,329 @@
+"""One node's hold on a shared library: its cache follows the log, and its syncs become commits.
+
+The order of a commit is what makes it safe. Texts, then vectors are stored under names that no
+commit names yet; the commit comes last. A writer killed before it leaves what only its own cache
+knows of, which its next sync commits or sweeps. What no source names any more is *swept* by the
+very commit that stops naming it, and deleted only afterwards: another node that is about to name
+the same document has to take the next number, so it reads of the sweep first, and stores the
+document anew under a name (`store.stored_id`) that the deletion does not touch. So no clock and no
+age decides what may be deleted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from knowledge import snapshot
+from knowledge.errors import KnowledgeError, LibraryBusy, StoreFailed, StoreUnreachable
+from knowledge.search import mismatch
+from knowledge.shared.wire import Changes
+from knowledge.types import chunk_id
+
+if TYPE_CHECKING:
+    from knowledge.catalog import Catalog
+    from knowledge.shared.log import SharedLog
+    from knowledge.shared.node import Node
+    from knowledge.shared.state import State
+    from knowledge.shared.store import EpochStore
+    from knowledge.shared.view import View
+    from knowledge.sources import Entry
+    from knowledge.types import Chunk, Document
+
+_PAGE = 100
+"""Documents read from the server, or written to it, at once."""
+_TRIES = 100
+"""How often a commit or a pull is tried while others commit: each loss means that one won."""
+_STEP = 5.0
+"""Seconds between two looks at the log during a sync."""
+_TIDY = 3600.0
+"""Seconds for which a cache that is only read keeps documents that are gone."""
+
+
+@dataclass(slots=True)
+class Share:
+    """For whoever holds the write lock of the cache, but for `moved`."""
+
+    catalog: Catalog
+    store: EpochStore
+    log: SharedLog
+    state: State
+    snapshots: Path
+    node: Node
+    _looked: float = field(init=False, default=0.0)
+    _bare: set[str] = field(init=False, default_factory=set)
+    """Documents that were seen without vectors during this sync."""
+
+    # reading
+
+    def moved(self) -> bool:
+        """Whether the log has gone on since the cache was brought up to it. One request."""
+        return self.log.moved(self.state.version(), self.state.token())
+
+    def pull(self) -> None:
+        """Bring the cache up to the log; readers go from one version to the next at once.
+
+        Raises:
+            StoreUnreachable: The server does not answer; the cache is as it was.
+            LibraryCorrupt: The log is damaged.
+        """
+        self._looked = time.monotonic()
+        for last in range(_TRIES - 1, -1, -1):
+            before = self.state.view()
+            commits = self.log.since(before.version, self.state.token())
+            whole = snapshot.open_current(self.catalog, self.snapshots) is not None
+            self.store.epochs = before.swept
+            if not commits and (whole or not before.version):
+                return
+            view = self.state.view()
+            view.apply(commits)
+            self.store.epochs = view.swept
+            try:
+                changed = self._take_in(before, view, commits)
+                picture = self.catalog.meta("snapshot")
+                if changed or not whole or self.catalog.meta("dirty"):
+                    picture = self._build(view, commits)
+            except StoreUnreachable:
+                raise
+            except KnowledgeError:
+                # What a commit names may have been swept, and deleted, by a later one.
+                if not last or not self._gone_on(view, commits):
+                    raise
+                continue
+            self.state.settle(commits, view, picture)
+            return
+
+    def _gone_on(self, view: View, commits: Sequence[Changes]) -> bool:
+        """Whether there are commits after a version that some commits have led to."""
+        token = commits[-1].token if commits else self.state.token()
+        return self.log.moved(view.version, token)
+
+    def _take_in(self, before: View, view: View, commits: Sequence[Changes]) -> bool:
+        """Have the documents of a version in the catalogue; whether the picture is another."""
+        documents = self.catalog.documents
+        live = view.live()
+        if any(view.documents.values()):
+            self.catalog.set_meta("embedder", self.log.embedder())
+            self.catalog.set_meta("store", self.store.place)
+        # The vectors that were there under the earlier name are not those that count now.
+        documents.mark_embedded(
+            {doc for changes in commits for doc, _, _ in changes.swept}, embedded=False
+        )
+        fresh = {doc for changes in commits for doc, there in changes.documents.items() if there}
+        documents.mark_embedded(doc for doc in fresh if view.documents.get(doc))
+        copies = self.state.copies()
+        wanted = [
+            (doc, view.epoch(doc))
+            for doc in sorted(live)
+            if copies.get(doc, (-1, 0))[0] != view.epoch(doc) or not documents.has(doc)
+        ]
+        changed = live != before.live() or bool(fresh & live)
+        for i in range(0, len(wanted), _PAGE):
+            page = wanted[i : i + _PAGE]
+            for (doc, epoch), (document, chunks) in zip(
+                page, self.log.documents(page), strict=True
+            ):
+                if not documents.has(doc) or not self._same(doc, chunks):
+                    embedded = view.documents.get(doc, False)
+                    documents.put(document, chunks, embedded=embedded, entries=())
+                    changed = True
+                self.state.note_copies([(doc, epoch, len(chunks))])
+        return changed
+
+    def _build(self, view: View, commits: Sequence[Changes]) -> str:
+        """The picture of a version. Vectors that the server has lost make a picture without."""
+        live = view.live()
+        try:
+            return snapshot.build(self.catalog, self.store, self.snapshots, live)
+        except (StoreUnreachable, StoreFailed):
+            raise
+        except KnowledgeError:
+            if self._gone_on(view, commits):
+                raise
+            self.catalog.documents.mark_embedded(self._without_vectors(live), embedded=False)
+            return snapshot.build(self.catalog, self.store, self.snapshots, live)
+
+    def _without_vectors(self, documents: Iterable[str]) -> list[str]:
+        """Those of the documents some of whose vectors are not on the server."""
+        lost = []
+        for doc in documents:
+            ids = [chunk_id(doc, chunk.ordinal) for chunk, _ in self._chunks(doc)]
+            if len(self.store.get(ids)[0]) < len(ids):
+                lost.append(doc)
+        return lost
+
+    def _chunks(self, document_id: str) -> list[tuple[Chunk, str]]:
+        return self.catalog.documents.chunks_of(document_id)
+
+    def _same(self, document_id: str, chunks: Sequence[Chunk]) -> bool:
+        """Whether the catalogue cuts a document just so."""
+        return [chunk for chunk, _ in self._chunks(document_id)] == [*chunks]
+
+    # a sync, in the order in which `knowledge.sync` asks
+
+    def begin(self) -> None:
+        """Make ready for a sync."""
+        self.state.forget_journal()
+        self.pull()
+        self.tidy_here()
+        self._bare.update(self.catalog.documents.unembedded())
+
+    def own(self) -> list[Entry]:
+        """This node's sources: no sync scans, or drops, another's."""
+        # Two machines that cannot be told apart are one node; each has its own roots all the same.
+        roots = set(self.catalog.sources.paths("roots"))
+        return [entry for entry in self.state.view().own() if entry.root in roots]
+
+    def sign(self, embedder: str) -> None:
+        """Say whose vectors are about to be stored, before any is.
+
+        Raises:
+            EmbedderMismatch: The library holds another's.
+        """
+        if (stored := self.log.embedder(embedder)) != embedder:
+            raise mismatch(stored, embedder)
+
+    def put(self, documents: Sequence[tuple[Document, list[Chunk]]]) -> list[list[Chunk]]:
+        """Store the texts of documents on the server; gives for each the chunks that count."""
+        epochs = self.store.epochs
+        self.state.note_copies(
+            (
+                (document.id, epochs.get(document.id, 0), len(chunks))
+                for document, chunks in documents
+            ),
+            whole=False,
+        )
+        counted: list[list[Chunk]] = []
+        for i in range(0, len(documents), _PAGE):
+            page = documents[i : i + _PAGE]
+            counted += self.log.put_documents([(d, c, epochs.get(d.id, 0)) for d, c in page])
+        self.state.note_copies(
+            (document.id, epochs.get(document.id, 0), len(chunks))
+            for (document, _), chunks in zip(documents, counted, strict=True)
+        )
+        return counted
+
+    def step(self) -> None:
+        """During a long sync, let readers have what others commit meanwhile."""
+        if time.monotonic() - self._looked > _STEP and self.moved():
+            self.pull()
+
+    def publish(self, gone: Sequence[str], embed_missing: Callable[[], None]) -> None:
+        """Commit what the sync has staged, and bring the cache up to it.
+
+        Args:
+            gone: This node's sources that are no longer there.
+            embed_missing: Gives vectors to what the catalogue holds without.
+        """
+        self.state.unstage(gone)
+
+        def changes(view: View) -> Changes:
+            # What others have swept meanwhile is not to be given vectors again.
+            self.tidy_here()
+            self._store_staged(view)
+            self._bare.update(self.catalog.documents.unembedded())
+            embed_missing()
+            return self._changes(view, gone)
+
+        self.commit(changes)
+        self.state.restamp(self.catalog.sources.staged())
+
+    def commit(self, changes: Callable[[View], Changes]) -> None:
+        """Append a commit of what there is to change in the version that it follows.
+
+        Raises:
+            LibraryBusy: Others were faster every time.
+        """
+        for _ in range(_TRIES):
+            self.pull()
+            view = self.state.view()
+            wanted = changes(view)
+            if not wanted:
+                break
+            if self.log.commit(view.version + 1, wanted):
+                self.pull()
+                break
+        else:
+            raise LibraryBusy(
+                "Other machines are writing to the shared library without a pause.",
+                hint="Run the command again; it goes on where it stopped.",
+            )
+        self.tidy()
+
+    def _store_staged(self, view: View) -> None:
+        """Have on the server, under the names that count, what the commit is going to name."""
+        copies = self.state.copies()
+        staged = {entry.document_id for entry in self.catalog.sources.staged()}
+        # What a commit has named and none has swept is there already.
+        for doc in sorted(doc for doc in staged if doc is not None and doc not in view.documents):
+            if copies.get(doc, (-1, 0))[0] != view.epoch(doc):
+                document = self.catalog.documents.get(doc)
+                chunks = [chunk for chunk, _ in self._chunks(doc)]
+                (counted,) = self.put([(document, chunks)])
+                if counted != chunks:
+                    self.catalog.documents.put(document, counted, embedded=False, entries=())
+
+    def _changes(self, view: View, gone: Sequence[str]) -> Changes:
+        """What the staged sources, and those that are gone, change in a version."""
+        me = self.node.id
+        claims = []
+        for entry in self.catalog.sources.staged():
+            known = view.claims.get((me, entry.source))
+            if known is None or replace(known, indexed_at=entry.indexed_at) != entry:
+                claims.append(entry)
+        left = tuple((me, source) for source in gone if (me, source) in view.claims)
+        roots, out = (set(self.catalog.sources.paths(name)) for name in ("roots", "excluded"))
+        added, left_out = view.listed(me, "roots"), view.listed(me, "excluded")
+        # That a root is gone is said by who removes it.
+        paths = [(me, "roots", path, True) for path in sorted(roots - added)]
+        paths += [(me, "excluded", path, path in out) for path in sorted(out ^ left_out)]
+        return self.swept(view, Changes(self.node, tuple(claims), left, paths=tuple(paths)))
+
+    def swept(self, view: View, changes: Changes) -> Changes:
+        """Changes, with what follows from them: documents named anew, and no longer named."""
+        after = dict(view.claims)
+        after |= {(changes.node.id, entry.source): entry for entry in changes.claims}
+        for key in changes.gone:
+            after.pop(key, None)
+        named = {entry.document_id for entry in after.values() if entry.document_id}
+        # What a sync that was interrupted has staged, the next one is going to name.
+        kept = named | {entry.document_id for entry in self.catalog.sources.staged()}
+        bare = set(self.catalog.documents.unembedded())
+        fresh = {entry.document_id for entry in changes.claims if entry.document_id}
+        documents = {
+            doc: doc not in bare
+            for doc in sorted(fresh)
+            if doc not in view.documents or (doc not in bare and not view.documents[doc])
+        }
+        documents |= {doc: True for doc in sorted(self._bare - bare) if doc in named}
+        swept = tuple(
+            (doc, epoch, chunks)
+            for doc, epoch, chunks in self.state.begun()
+            if doc not in kept and epoch == view.epoch(doc)
+        )
+        return replace(changes, documents=documents, swept=swept)
+
+    # clearing away
+
+    def tidy(self) -> None:
+        """Delete on the server what this node has swept, and here what nothing names."""
+        if doomed := self.state.doomed():
+            self.store.erase(doomed)
+            self.log.erase(doomed)
+            self.state.not_doomed(doomed)
+        self.tidy_here()
+
+    def tidy_here(self, *, seldom: bool = False) -> None:
+        """Clear away in the cache; `seldom`, only if that was long ago."""
+        last = float(self.catalog.meta("tidied", "0"))
+        if seldom and 0 <= time.time() - last < _TIDY:
+            snapshot.clear_others(self.catalog, self.snapshots)
+            return
+        self.catalog.set_meta("tidied", str(time.time()))
+        self.catalog.documents.drop_orphans()
+        self.state.forget_journal()
+        self.state.forget_copies()
+        snapshot.clear_others(self.catalog, self.snapshots)

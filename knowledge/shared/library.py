@@ -1,0 +1,286 @@
+"""A library that several nodes share: `Library`, over a cache that follows the server's log.
+
+A question is answered from the cache. Before it, at most once a second, the log is looked at, and
+what others have committed is taken in. Where the server cannot be reached, the cache answers as it
+is, and says so; nothing can be added then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from knowledge import library, shelf
+from knowledge.dense import ChromaStore, Records
+from knowledge.errors import (
+    EmbedderMismatch,
+    KnowledgeError,
+    SharedLibraryRefuses,
+)
+from knowledge.shared import removal
+from knowledge.shared.cache import Share
+from knowledge.shared.log import SharedLog
+from knowledge.shared.node import Node, this_node
+from knowledge.shared.state import State
+from knowledge.shared.store import EpochStore
+from knowledge.shared.view import OF_ANOTHER_MACHINE, is_foreign
+
+if TYPE_CHECKING:
+    from knowledge.corpus import Extent
+    from knowledge.embed import Embedder
+    from knowledge.filters import Filters
+    from knowledge.report import LibraryStatus, Progress, SyncReport
+    from knowledge.rerank import Reranker
+    from knowledge.search import Found
+    from knowledge.shelf import Shelf
+    from knowledge.tags import Tag
+    from knowledge.types import SourceInfo
+
+R = TypeVar("R")
+
+LOOK = 1.0
+"""Seconds between two looks at the log, however many questions are asked."""
+_AGAIN = 10.0
+"""Seconds until a server that did not answer is asked again."""
+_WAIT = 2.0
+"""Seconds that a question waits while another process on this machine takes commits in."""
+
+
+def cache_folder(root: Path, url: str, collection: str) -> Path:
+    """Where a library's folder has its cache of a shared library."""
+    place = "\0".join((url.rstrip("/"), *_tenancy(), collection))
+    digest = hashlib.sha256(place.encode()).hexdigest()[:8]
+    return root / shelf.SHARED / f"{collection}-{digest}"
+
+
+class SharedLibrary(library.Library):
+    """One node's access to a library that several share."""
+
+    @classmethod
+    def at(
+        cls,
+        root: Path,
+        url: str,
+        collection: str,
+        *,
+        embedder: Embedder | None,
+        allow_hosts: Sequence[str] = (),
+        reranker: Reranker | None = None,
+        notify: Callable[[str], None] | None = None,
+        node: Node | None = None,
+    ) -> SharedLibrary:
+        """Open the library of a name on a Chroma server, with its cache below a folder.
+
+        Args:
+            root: The folder of the library of one's own, which is left alone.
+            url: The Chroma server.
+            collection: The library's name there.
+            embedder: What makes its vectors; all nodes must have the same, or none.
+            allow_hosts: As for `Library.open`.
+            reranker: As for `Library.open`.
+            notify: As for `Library.open`.
+            node: Which node this is; by default that of this machine and folder.
+
+        Raises:
+            SharedLibraryRefuses: The name cannot be a collection's.
+        """
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,100}[A-Za-z0-9]", collection):
+            raise SharedLibraryRefuses(
+                f"'{collection}' cannot be the name of a shared library: it needs 3 to 102 letters,"
+                " digits, dots, dashes or underscores, and a letter or digit at both ends.",
+                hint="agent config set chroma_collection NAME",
+            )
+        base = cache_folder(root, url, collection)
+        base.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+        def make_store(_: Path) -> EpochStore:
+            return EpochStore(ChromaStore(url, collection), collection)
+
+        made = cls(
+            base,
+            embedder=embedder,
+            make_store=make_store,
+            allow_hosts=allow_hosts,
+            reranker=reranker,
+            notify=notify,
+        )
+        made._begin(url, collection, node or this_node(base))
+        return made
+
+    def _begin(self, url: str, collection: str, node: Node) -> None:
+        self._log = SharedLog(Records(url, f"{collection}-log"))
+        self._node = node
+        self._refreshing = threading.Lock()
+        self._next_look = 0.0
+        self._offline = ""
+
+    def close(self) -> None:
+        """See `Library.close`."""
+        super().close()
+        self._log.close()
+
+    def _share(self, target: Shelf) -> Share:
+        assert isinstance(target.store, EpochStore)
+        catalog = target.catalog
+        return Share(
+            catalog, target.store, self._log, State(catalog.database, self._node),
+            target.snapshots, self._node,
+        )  # fmt: skip
+
+    # writing
+
+    async def _write(self, work: Callable[[Shelf], R]) -> R:
+        """As `Library`, but first of all bring the cache up to the log."""
+
+        def pulled(at: Shelf) -> R:
+            with _in_our_words():
+                self._share(at).pull()
+                return work(at)
+
+        return await super()._write(pulled)
+
+    async def rebuild(self, *, progress: Callable[[Progress], None] | None = None) -> SyncReport:
+        """Refused: a node has not the files of the others."""
+        raise SharedLibraryRefuses(
+            "A shared library is not rebuilt: the files of other machines are not here.",
+            hint=f"To make this machine's cache anew, delete it: rm -r '{self.root}'. For another"
+            " embedder, begin another library: agent config set chroma_collection NAME",
+        )
+
+    async def remove(self, names: Sequence[str]) -> tuple[str, ...]:
+        """See `Library.remove`; also what other nodes added."""
+        return await self._write(lambda at: removal.remove(self._share(at), names))
+
+    async def tag(self, name: str) -> None:
+        """Refused, as all that has to do with tags: they are not shared."""
+        raise _no_tags()
+
+    async def tags(self) -> tuple[Tag, ...]:
+        """None."""
+        return ()
+
+    async def untag(self, name: str) -> None:
+        """Refused; see `tag`."""
+        raise _no_tags()
+
+    async def roll_back(self, name: str) -> None:
+        """Refused; see `tag`."""
+        raise _no_tags()
+
+    # reading
+
+    async def search(self, query: str, *, limit: int = 8, filters: Filters | None = None) -> Found:
+        """See `Library.search`; what could not be looked up on the server is in its note."""
+        note = await self._refresh()
+        with _in_our_words():
+            found = await super().search(query, limit=limit, filters=filters)
+        return replace(found, note=f"{note} {found.note}".strip()) if note else found
+
+    async def extent(self, filters: Filters | None = None) -> Extent:
+        """See `Library.extent`."""
+        await self._refresh()
+        return await super().extent(filters)
+
+    async def sources(self) -> tuple[SourceInfo, ...]:
+        """See `Library.sources`; a file of another machine goes by that machine's name, too."""
+        await self._refresh()
+        nodes = await self._read(self._nodes)
+        return tuple(
+            replace(info, reason="; ".join(filter(None, (info.reason, OF_ANOTHER_MACHINE))))
+            if is_foreign(info.source, nodes, self._node)
+            else info
+            for info in await super().sources()
+        )
+
+    async def stale(self, source: str) -> bool:
+        """See `Library.stale`; a file of another machine is that machine's to look at."""
+        if is_foreign(source, await self._read(self._nodes), self._node):
+            return False
+        return await super().stale(source)
+
+    async def status(self) -> LibraryStatus:
+        """See `Library.status`."""
+        await self._refresh()
+        return await super().status()
+
+    def _nodes(self, at: Shelf) -> list[Node]:
+        return State(at.catalog.database, self._node).nodes()
+
+    async def _refresh(self) -> str:
+        """Take in what others have committed; gives why that could not be done, if it could not.
+
+        Raises:
+            StoreUnreachable: The server does not answer, and nothing was ever read from it.
+        """
+        return await asyncio.to_thread(self._look)
+
+    def _look(self) -> str:
+        with self._shelves.use() as at:
+            version = State(at.catalog.database, self._node).version()
+        # Who asks while much is taken in for another question has the cache as it is.
+        if not self._refreshing.acquire(timeout=_WAIT if version else -1):
+            return self._offline
+        try:
+            if time.monotonic() < self._next_look:
+                return self._offline
+            try:
+                with self._shelves.use() as at:
+                    self._take_in(self._share(at))
+                self._offline = ""
+            except (KnowledgeError, OSError) as error:
+                if not version:
+                    raise
+                self._offline = f"Answered from this machine's cache: {error}"
+            self._next_look = time.monotonic() + (_AGAIN if self._offline else LOOK)
+            return self._offline
+        finally:
+            self._refreshing.release()
+
+    def _take_in(self, share: Share) -> None:
+        from filelock import FileLock, Timeout
+
+        if not share.moved() and (self.root / "snapshots").exists():
+            return
+        lock = FileLock(self.root / "write.lock")
+        try:
+            lock.acquire(timeout=_WAIT)
+        except Timeout:  # a sync of this machine; it takes in what others commit, too
+            return
+        try:
+            share.pull()
+            share.tidy_here(seldom=True)
+        finally:
+            lock.release()
+
+
+def _tenancy() -> tuple[str, str]:
+    return os.environ.get("CHROMA_TENANT", ""), os.environ.get("CHROMA_DATABASE", "")
+
+
+def _no_tags() -> SharedLibraryRefuses:
+    return SharedLibraryRefuses(
+        "A shared library has no tags: they would keep on one machine what others let go.",
+        hint="To keep a state of it, copy it: agent library move --to embedded",
+    )
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    """The way out of an error that a library of one's own has and a shared one has not."""
+    try:
+        yield
+    except EmbedderMismatch as error:
+        error.hint = (
+            "Set the embedder back (agent config set embedder NAME): all who share the library"
+            " need the same. Or begin another: agent config set chroma_collection NAME"
+        )
+        raise

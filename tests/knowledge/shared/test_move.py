@@ -1,0 +1,213 @@
+"""A library that is copied from place to place, and is the same there."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knowledge.errors import EmbedderMismatch, TargetNotEmpty
+from knowledge.library import Library
+from knowledge.move import Place, move
+from tests.fakes import HashingEmbedder
+from tests.knowledge.libraries import names
+
+ROOT = Path(__file__).resolve().parents[3]
+EMBEDDED = Place()
+
+
+def opened(root: Path, to: Place) -> Library:
+    return Library.open(
+        root,
+        embedder=HashingEmbedder(),
+        chroma_url=to.url,
+        chroma_collection=to.collection,
+    )
+
+
+def contents(library: Library) -> dict[str, Any]:
+    """All that a library of one's own holds, with every vector's bits."""
+    at = library._shelves.shelf
+    db = sqlite3.connect(at.catalog.database.path)
+    tables = {
+        name: sorted(map(repr, db.execute(f"SELECT {columns} FROM {name}")))
+        for name, columns in {
+            "documents": "*",
+            "chunks": "document_id, ordinal, start, end, place, heading, text",
+            "sources": "*",
+            "roots": "*",
+            "excluded": "*",
+            "tagged": "*",
+        }.items()
+    }
+    ids = [f"{doc}:{n}" for doc, n in db.execute("SELECT document_id, ordinal FROM chunks")]
+    db.close()
+    found, vectors = at.store.get(ids)
+    assert at.store.count() == len(found) == len(ids)
+    return tables | {"vectors": {i: v.tobytes() for i, v in zip(found, vectors, strict=True)}}
+
+
+@pytest.fixture
+def many(docs: Path) -> Path:
+    for n in range(30):
+        words = " ".join(f"word{(n * 7 + k) % 40}" for k in range(12))
+        (docs / f"page-{n}.md").write_text(f"# Page {n}\n\nAbout {words}: größer – 鯨 {n}.\n")
+    return docs
+
+
+async def test_there_and_back_a_library_is_equal_to_the_bit(
+    tmp_path: Path, many: Path, chroma: str, collection: str
+) -> None:
+    root = tmp_path / "library"
+    private, shared = Place(chroma), Place(chroma, collection)
+    library = opened(root, EMBEDDED)
+    await library.add([str(many)])
+    await library.remove([str(many / "page-3.md")])
+    before = contents(library)
+    question = await library.search("word5 word9")
+    for here, to in ((EMBEDDED, private), (private, EMBEDDED), (EMBEDDED, shared)):
+        library.close()
+        library = opened(root, here)
+        moved = await move(library, root, to)
+        assert (moved.documents, moved.sources, moved.was_there) == (32, 32, False)
+        library.close()
+        library = opened(root, to)
+        assert await library.search("word5 word9") == question
+        assert (await move(library, root, to)).was_there
+        if to != shared:
+            assert contents(library) == before
+    report = await library.sync()
+    assert (report.unchanged, report.added, report.removed) == (32, 0, 0)
+    assert (await move(library, root, EMBEDDED)).was_there
+    library.close()
+    elsewhere = tmp_path / "elsewhere"
+    library = opened(elsewhere, shared)
+    await library.sources()
+    assert not (await move(library, elsewhere, EMBEDDED)).was_there
+    library.close()
+    library = opened(elsewhere, EMBEDDED)
+    after = contents(library)
+    assert {**after, "roots": 0, "excluded": 0} == {**before, "roots": 0, "excluded": 0}
+    library.close()
+
+
+async def test_a_setting_that_was_changed_first_is_caught_up_with(
+    tmp_path: Path, docs: Path, chroma: str
+) -> None:
+    root = tmp_path / "library"
+    library = opened(root, EMBEDDED)
+    await library.add([str(docs)])
+    before = contents(library)
+    library.close()
+    library = opened(root, Place(chroma))
+    with pytest.raises(EmbedderMismatch) as caught:
+        await library.sync()
+    assert f"agent library move --to {chroma}" in caught.value.hint
+    assert not (await move(library, root, Place(chroma))).was_there
+    assert (await library.sync()).unchanged == 3
+    after = contents(library)
+    assert {**after, "sources": 0} == {**before, "sources": 0}
+    library.close()
+
+
+async def test_tags_go_along_to_a_server_and_are_said_to_stay_behind_a_shared_library(
+    tmp_path: Path, docs: Path, chroma: str, collection: str
+) -> None:
+    root = tmp_path / "library"
+    library = opened(root, EMBEDDED)
+    await library.add([str(docs)])
+    await library.tag("first")
+    (docs / "foxes.md").unlink()
+    await library.sync()
+    before = contents(library)
+    assert (await move(library, root, Place(chroma))).note == ""
+    library.close()
+    library = opened(root, Place(chroma))
+    assert contents(library) == before
+    await library.roll_back("first")
+    assert "foxes.md" in await names(library, "red fox")
+    assert "tags" in (await move(library, root, Place(chroma, collection))).note
+    library.close()
+
+
+async def test_what_is_in_the_way_is_not_overwritten_unasked(
+    tmp_path: Path, docs: Path, chroma: str, collection: str
+) -> None:
+    shared = Place(chroma, collection)
+    one, other = opened(tmp_path / "one", shared), opened(tmp_path / "other", EMBEDDED)
+    await one.add([str(docs / "whales.md")])
+    await other.add([str(docs / "foxes.md")])
+    with pytest.raises(TargetNotEmpty) as caught:
+        await move(other, other.root, shared)
+    assert "--collection" in caught.value.hint
+    other.close()
+    attached = opened(tmp_path / "other", shared)
+    with pytest.raises(TargetNotEmpty) as caught:
+        await move(attached, tmp_path / "other", EMBEDDED)
+    assert "--replace" in caught.value.hint
+    await move(attached, tmp_path / "other", EMBEDDED, force=True)
+    other = opened(tmp_path / "other", EMBEDDED)
+    assert await names(other, "blue whale red fox") == ["whales.md"]
+    # What another node added is kept by a sync, which finds none of it changed.
+    assert (await other.sync()).removed == 0
+    assert len(await other.sources()) == 1
+    for library in (one, other, attached):
+        library.close()
+
+
+MOVER = textwrap.dedent("""
+    import asyncio, os, sys
+    from pathlib import Path
+    from knowledge import move as moving
+    from knowledge.library import Library
+    from knowledge.shared import arrival
+    from tests.fakes import HashingEmbedder
+
+    moving._PAGE = arrival._PAGE = 4
+    root, url, collection, kill_at = sys.argv[1:]
+    library = Library.open(Path(root), embedder=HashingEmbedder())
+    steps = 0
+
+    def step(progress):
+        global steps
+        steps += 1
+        if steps == int(kill_at):
+            os.kill(os.getpid(), 9)
+
+    asyncio.run(moving.move(library, Path(root), moving.Place(url, collection), progress=step))
+    library.close()
+    print(steps)
+""")
+
+
+@pytest.mark.parametrize("share", [False, True], ids=["a server", "a shared library"])
+async def test_a_move_that_is_killed_goes_on_where_it_stopped(
+    share: bool, tmp_path: Path, many: Path, chroma: str, collection: str
+) -> None:
+    root, to = tmp_path / "library", Place(chroma, collection if share else "")
+
+    def mover(kill_at: int) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", MOVER, root, to.url, to.collection, str(kill_at)],
+            cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=120,
+        )  # fmt: skip
+
+    library = opened(root, EMBEDDED)
+    await library.add([str(many)])
+    before, question = contents(library), await library.search("word5 word9")
+    assert mover(6).returncode == -signal.SIGKILL
+    assert contents(library) == before
+    library.close()
+    done = mover(0)
+    assert done.returncode == 0
+    assert int(done.stdout) < 9 - 4  # of nine steps, those that are done were not done again
+    library = opened(root, to)
+    assert await library.search("word5 word9") == question
+    assert (await library.sync()).unchanged == 33
+    library.close()
