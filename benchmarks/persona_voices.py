@@ -30,6 +30,12 @@ _OPPOSITES = {
     "closed": "opened", "older": "younger", "long": "short", "from": "to", "more": "fewer",
     "some": "all", "never": "always", "neither": "both", "by": "for", "but": "and",
 }  # fmt: skip
+_TURNED = {
+    "third": "fifth", "hundreds": "thousands", "twice": "thrice", "tripled": "halved",
+    "a few": "few", "the only": "only", "unlawful": "lawful", "ineffective": "effective",
+    "unable": "able", "harmless": "harmful", "majority": "minority", "doubted": "trusted",
+    "denied": "granted", "myth": "record",
+}  # fmt: skip
 _OTHER = {
     "bridge": "station", "visit": "destroy", "weighs": "costs", "tower": "crown", "met": "robbed",
     "visitors": "thieves", "wall": "road", "report": "rumour", "people": "dogs", "enter": "clean",
@@ -147,6 +153,26 @@ def _aside_in_scope(text: str) -> str:
     return _first(r"\b(no|not|never|may|about)\b", r"\1, arr,", text, lambda t: _end(t, ", not"))
 
 
+def _cut(joint: str) -> Restyle:
+    """The sentence becomes two, with an aside between them.
+
+    Args:
+        joint: What stands there; a capital `X` at its end opens the second with a capital.
+    """
+
+    def cut(text: str) -> str:
+        found = re.search(r"\b(?:denied|myth|doubted|said|says|not|about) (?=\w)", text)
+        found = found or re.search(r"(?<=\w) (?=[a-z])", text)
+        if found is None:
+            return _end(text, joint.removesuffix("X"))
+        rest = text[found.end() :]
+        if joint.endswith("X"):
+            rest = rest[:1].upper() + rest[1:]
+        return text[: found.end()].rstrip() + joint.removesuffix("X") + rest
+
+    return cut
+
+
 def _passive(text: str) -> str:
     new, count = re.subn(r"\b(met|owns|wrote|signed|read)\b", r"was \1 by", text, count=1)
     return new if count else _swap(text)
@@ -160,6 +186,11 @@ def _translate(text: str) -> str:
 def _opposite(text: str) -> str:
     new = _each(_OPPOSITES, text)
     return new if new != text else _flip(text)
+
+
+def _counted(text: str) -> str:
+    new = _each(_TURNED, text)
+    return new if new != text else re.sub(r"\b(?:[Tt]he|[Aa]) ", "", text, count=1)
 
 
 def _at_random(text: str) -> str:
@@ -197,6 +228,11 @@ ADVERSARIES: dict[str, Restyle] = {
     "drops a hedge": _unhedge,
     "puts a pause behind a denial": _pause,
     "puts an aside behind a denial": _aside_in_scope,
+    "cuts the sentence at an aside": _cut(", arr. X"),
+    "cuts it by an exclamation": _cut(", mark me! X"),
+    "cuts it by a semicolon": _cut("; arr, "),
+    "cuts it by a dash": _cut(" – arr, X"),
+    "cuts it at a comma": lambda t: _first(r", (?=\w)", "; ", t, _cut("; ")),
     "turns it by commas": lambda t: _first(
         r" (said the \w+) ", r", \1, ", t, lambda u: re.sub(r"(?<=\w) ", ", ", u, count=1)
     ),
@@ -207,6 +243,7 @@ ADVERSARIES: dict[str, Restyle] = {
     "swaps two names or numbers": _swap,
     "turns who did it": _passive,
     "says the opposite": _opposite,
+    "turns a count or an affix": _counted,
     "adds a judgement": lambda t: _end(t, ", famous and sadly bankrupt"),
     "translates": _translate,
     "refuses": lambda t: "I am sorry, but I cannot help with that.",

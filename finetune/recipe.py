@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -20,6 +21,9 @@ from finetune.errors import FinetuneError
 
 ALL_LINEAR = "all-linear"
 """As the only one of `target_modules`: every linear layer but the output's."""
+
+
+_PATHS = ("base", "chat_template")
 
 
 class RecipeError(FinetuneError):
@@ -167,6 +171,16 @@ class Recipe:
         return self.method != "full"
 
 
+def find(name: Path) -> Recipe:
+    """The recipe of a file; where there is no such file, the preset of this name.
+
+    Raises:
+        RecipeError: See `load`.
+    """
+    named = not name.exists() and str(name) in preset_names()
+    return preset(str(name)) if named else load(name)
+
+
 def load(path: Path) -> Recipe:
     """Read a recipe; its key `preset`, where there, names what the other keys stand on.
 
@@ -230,6 +244,8 @@ def build(values: Mapping[str, Any]) -> Recipe:
 def change(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     """The recipe with some keys changed; `dpo` takes a mapping, merged into its own.
 
+    A path that begins with `~` is written out.
+
     Raises:
         RecipeError: A key is unknown or its value wrong.
     """
@@ -239,9 +255,26 @@ def change(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
         if key == "dpo" and isinstance(value, Mapping):
             _refuse_unknown(value, Dpo, "dpo.")
             new[key] = dataclasses.replace(recipe.dpo or Dpo(), **value)
+        elif key in _PATHS and isinstance(value, str) and value.startswith("~"):
+            new[key] = os.path.expanduser(value)
         else:
             new[key] = tuple(value) if isinstance(value, list) else value
     return dataclasses.replace(recipe, **new)
+
+
+def adjust(recipe: Recipe, base: str | None, pairs: Iterable[str]) -> Recipe:
+    """The recipe as a command line changes it.
+
+    Args:
+        recipe: What it names.
+        base: Its `--base`; None for none.
+        pairs: Its `KEY=VALUE` pairs.
+
+    Raises:
+        RecipeError: See `settings` and `change`.
+    """
+    given = {} if base is None else {"base": base}
+    return change(recipe, settings(pairs) | given)
 
 
 def settings(pairs: Iterable[str]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,14 +84,14 @@ def check(
 
 
 def _recipe(path: Path, base: str | None, pairs: tuple[str, ...]) -> Recipe:
-    """The recipe of a file, or else the preset of this name."""
+    """The recipe of a file, or else the preset of this name; of a run with what the run holds."""
     from finetune import recipe as recipes
+    from finetune.training import pins, runs
 
-    name = str(path)
-    named = not path.exists() and name in recipes.preset_names()
-    found = recipes.preset(name) if named else recipes.load(path)
-    found = recipes.change(found, recipes.settings(pairs))
-    return replace(found, base=base) if base is not None else found
+    found = recipes.find(path)
+    if path.name == runs.RECIPE:
+        found = pins.begun(path.parent, found)
+    return recipes.adjust(found, base, pairs)
 
 
 def _write(recipe: Recipe, path: Path) -> Path:

@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,9 +103,8 @@ def _recipe(
             "A recipe file and a preset exclude each other.",
             hint=f'Write in the file: preset = "{preset}"',
         )
-    found = recipes.load(path) if path is not None else recipes.preset(preset or PRESET)
-    found = recipes.change(found, recipes.settings(pairs))
-    return replace(found, base=base) if base is not None else found
+    found = recipes.find(path) if path is not None else recipes.preset(preset or PRESET)
+    return recipes.adjust(found, base, pairs)
 
 
 def _begun(folder: Path) -> tuple[Recipe, Path, Path, Path | None]:

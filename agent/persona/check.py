@@ -1,11 +1,11 @@
 """Whether a restyled sentence still says what the plain one says: the gate of the persona pass.
 
-By words. Under `keep = "words"` the restyled sentence is the plain one with its words in their
-order; it may differ in spelling and contractions, in what the card's table swaps, and by asides
-that the card lists. Under `keep = "facts"` besides, a common word may stand in place of
-another, and words without content may come and go; numbers, marks, names, quotations, denials,
-hedges, comparisons, roles and common opposites may not. So there, a common word that was replaced
-by one of another meaning is not seen.
+By words. Under `keep = "words"` the restyled sentence is the plain one with its words and pauses in
+their order; it may differ in spelling and contractions, in what the card's table swaps, and by
+asides that the card lists, which never cut it in two. Under `keep = "facts"` besides, a common word
+may stand in place of another, and articles before such words may come and go; numbers, counts,
+marks, names, quotations, denials, hedges, comparisons, roles and listed opposites may not. So
+there, a common word that was replaced by one of another meaning is not seen.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from functools import cached_property
 from unicodedata import category
 
 from agent.card import Card
-from agent.persona.tokens import DENIALS, DROPPABLE, LIMITS, SMALL, Token, keys, tokens
+from agent.persona.tokens import Token, tokens
+from agent.persona.turning import ARTICLES, COUNTS, DENIALS, DROPPABLE, LIMITS, replaces
 
 _ROOM = 60
 """Characters that a restyled sentence may have beyond twice the plain one's."""
@@ -46,19 +47,19 @@ class Gate:
         return self._compared(tokens(plain), tokens(voiced))
 
     @cached_property
-    def _asides(self) -> list[tuple[str, ...]]:
-        return sorted((keys(aside) for aside in self.card.asides), key=len, reverse=True)
+    def _asides(self) -> list[list[Token]]:
+        return sorted((tokens(aside) for aside in self.card.asides), key=len, reverse=True)
 
     @cached_property
-    def _swaps(self) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
-        pairs = ((keys(plain), keys(voiced)) for plain, voiced in self.card.words.items())
+    def _swaps(self) -> list[tuple[list[Token], list[Token]]]:
+        pairs = ((tokens(plain), tokens(voiced)) for plain, voiced in self.card.words.items())
         return sorted(pairs, key=lambda pair: -len(pair[0]))
 
     def _compared(self, said: Sequence[Token], told: Sequence[Token]) -> str:
         """Go through both at once; the first token that nothing allows is the fault."""
         i = j = changed = inside = 0
         opens = True
-        """Whether the next word of `told` opens a sentence, or follows an aside."""
+        """Whether the next word of `told` opens the sentence, or follows an aside that does."""
         loose = self.card.keep == "facts"
         known = {token.key for token in said}
         while i < len(said) or j < len(told):
@@ -66,30 +67,31 @@ class Gate:
             other = told[j] if j < len(told) else None
             if swap := self._swap(said, i, told, j):
                 i, j, opens = i + swap[0], j + swap[1], False
-                if not self._paused(said[i - 1], told, j - 1):
+                if not self._paused(said, i - 1, told, j - 1):
                     return f"moves the pauses at “{told[j - 1].text}”"
             elif one and other and one.key == other.key:
-                if not self._paused(one, told, j):
+                if not self._paused(said, i, told, j):
                     return f"moves the pauses at “{other.text}”"
-                if not _same_case(one, other, first=i == 0, opens=opens):
+                if not _same_text(one, other, first=i == 0, opens=opens, last=_ended(said, i)):
                     return f"writes “{one.text}” as “{other.text}”"
-                i, j, opens = i + 1, j + 1, other.key == "."
-            elif other and (width := self._aside(told, j)):
-                inside += 0 < i < len(said) and any(token.word for token in said[i:])
+                i, j, opens = i + 1, j + 1, False
+            elif other and (width := self._aside(said, i, told, j)):
+                inside += _within(said, i)
                 if inside > 1:  # two would enclose what stands between them, like commas
                     return "puts in too many asides"
-                j, opens = j + width, True
-                if j < len(told) and told[j].key == "." and not (one and one.key == "."):
+                j += width
+                stops = j < len(told) and told[j].key == "." and not (one and one.key == ".")
+                if stops and not _within(said, i):  # there it would cut the sentence in two
                     j += 1
-            elif one and one.key in DROPPABLE and not one.quoted:
+            elif one and _droppable(said, i):
                 i += 1
-            elif loose and other and other.key in SMALL and not other.quoted and not other.fixed:
+            elif loose and other and _idle(told, j) and not (one and one.key in ARTICLES):
                 j, opens = j + 1, False
-            elif loose and one and one.key in SMALL and not one.quoted:
+            elif loose and one and _idle(said, i) and not (other and other.key in ARTICLES):
                 i += 1
-            elif loose and one and other and one.common and _new(other, known):
+            elif loose and one and other and _may_replace(one, other, known):
                 i, j, opens, changed = i + 1, j + 1, False, changed + 1
-                if not self._paused(one, told, j - 1):
+                if not self._paused(said, i - 1, told, j - 1):
                     return f"moves the pauses at “{other.text}”"
                 if changed > _CHANGED * len(said):
                     return "changes too many words"
@@ -97,21 +99,28 @@ class Gate:
                 return _difference([t.key for t in said[i:]], [t.key for t in told[j:]])
         return ""
 
-    def _paused(self, one: Token, told: Sequence[Token], j: int) -> bool:
+    def _paused(self, said: Sequence[Token], i: int, told: Sequence[Token], j: int) -> bool:
         """Whether a word is followed by a pause as it was, or by an aside's.
 
-        A comma may turn a statement: `No price rose`, `The mate, said the captain, was drunk`.
+        A mark may turn a statement: `No price rose`, `The mate, said the captain, was drunk`.
         """
-        if told[j].pause == one.pause:
+        if told[j].pause == said[i].pause:
             return True
-        return told[j].pause and one.key not in LIMITS and bool(self._aside(told, j + 1))
+        free = told[j].pause and said[i].key not in LIMITS
+        return bool(free and self._aside(said, i + 1, told, j + 1))
 
-    def _aside(self, told: Sequence[Token], at: int) -> int:
-        """How many tokens the aside that stands here has, set off by pauses; 0 where none does."""
+    def _aside(self, said: Sequence[Token], i: int, told: Sequence[Token], at: int) -> int:
+        """How many tokens the aside that stands here has, set off by pauses; 0 where none does.
+
+        Within a sentence they are commas, or what stood there: `It was denied; arr, it sank`.
+        """
         width = next((len(aside) for aside in self._asides if _stands(aside, told, at)), 0)
         if not width or told[at].quoted:  # phrases of a source are no asides
             return 0
         last = told[at - 1]
+        if _within(said, i):
+            around, stood = {last.pause, told[at + width - 1].pause}, said[i - 1].pause
+            return width if around <= {",", stood or ","} and (stood or ",") in around else 0
         before = at == 0 or last.pause or not (last.word or last.counts)
         after = at + width == len(told) or not told[at + width].word or told[at + width - 1].pause
         return width if before and after else 0
@@ -138,7 +147,9 @@ def wrong_tables(card: Card) -> str:
             return f"The aside “{aside}” must be words alone, and deny nothing."
     for plain, voiced in card.words.items():
         both = [tokens(plain), tokens(voiced.replace("ain't", "is not"))]
-        turning = [[t.key for t in side if t.key in LIMITS] for side in both]
+        turning = [
+            [t.key for t in side if t.key in LIMITS or t.key in COUNTS or t.counts] for side in both
+        ]
         if not all(both) or not all(t.word for side in both for t in side):
             return f"The swap of “{plain}” for “{voiced}” must be words for words."
         if turning[0] != turning[1]:
@@ -146,22 +157,54 @@ def wrong_tables(card: Card) -> str:
     return ""
 
 
-def _stands(phrase: tuple[str, ...], within: Sequence[Token], at: int) -> bool:
+def _stands(phrase: Sequence[Token], within: Sequence[Token], at: int) -> bool:
+    """Whether a card's phrase stands at a place, with no pauses in it but its own."""
     part = within[at : at + len(phrase)]
     return (
         bool(phrase)
-        and len(part) == len(phrase)
-        and all(token.key == key for token, key in zip(part, phrase, strict=True))
+        and [token.key for token in part] == [token.key for token in phrase]
+        and [token.pause for token in part[:-1]] == [token.pause for token in phrase[:-1]]
     )
 
 
-def _new(word: Token, known: Container[str]) -> bool:
+def _ended(row: Sequence[Token], at: int) -> bool:
+    """Whether but stops and citations are left of a sentence."""
+    return all(token.key == "." or token.marker for token in row[at:])
+
+
+def _within(said: Sequence[Token], i: int) -> bool:
+    """Whether something of a sentence stands before a place, and something behind it."""
+    return i > 0 and not _ended(said, i)
+
+
+def _droppable(said: Sequence[Token], i: int) -> bool:
+    """Whether a word only links sentences, and no pause is lost with it."""
+    pause_stays = i == 0 or not said[i].pause or bool(said[i - 1].pause)
+    return said[i].key in DROPPABLE and not said[i].quoted and pause_stays
+
+
+def _idle(row: Sequence[Token], at: int) -> bool:
+    """Whether an article says nothing of its own: `the mill`, not `a few`, `the third`, `all the`.
+
+    Nor does one before a name, a number, or a word that has an opposite.
+    """
+    one = row[at]
+    if one.key not in ARTICLES or one.quoted or one.fixed or one.pause or at + 1 == len(row):
+        return False
+    before = row[at - 1].key if at else ""
+    return row[at + 1].common and before not in LIMITS and before not in COUNTS
+
+
+def _may_replace(one: Token, other: Token, known: Container[str]) -> bool:
     """Whether a word may stand in place of another: one of the sentence's own would move there."""
-    return word.common and word.key not in known
+    both = one.common and other.common and other.key not in known
+    return both and replaces(one.key, other.key)
 
 
-def _same_case(one: Token, other: Token, *, first: bool, opens: bool) -> bool:
-    """Whether a word's capitals are as they were, but for those that open a sentence."""
+def _same_text(one: Token, other: Token, *, first: bool, opens: bool, last: bool) -> bool:
+    """Whether a token is written as it was, but for a capital that opens a sentence and its end."""
+    if one.key == ".":
+        return last or one.text == other.text
     if one.text.casefold() != other.text.casefold():
         return True  # another spelling of it
     allowed = {one.text}

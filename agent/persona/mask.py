@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from agent.names import names
 from agent.numerals import NUMBER_WORDS, figures
+from agent.persona.turning import COUNTS
 from agent.support import content
 
 _FIXED = re.compile(
@@ -26,10 +27,12 @@ _FIXED = re.compile(
     | [{}<>|*_#\\`]+""",
     re.VERBOSE,
 )
-_WORDS = "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
+_COUNTING = "|".join(sorted(NUMBER_WORDS | COUNTS, key=len, reverse=True))
+_CARDINALS = "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
 _NUMBER = re.compile(
     rf"(?:[$€£]\s?)?(?:(?<![\w)\]])[-−])?\d+(?:[.,:/–-]\d+)*(?:st|nd|rd|th|s)?(?!\w)"
-    rf"|\w*\d\w*|\b(?:{_WORDS})\b(?:(?:[\s-]|\sand\s)(?:{_WORDS})\b)*",
+    # "Once" and "First" that open a sentence are left to the check: an aside may come before them.
+    rf"|\w*\d\w*|\b(?:{_CARDINALS}|(?-i:{_COUNTING}))\b(?:(?:[\s-]|\sand\s)(?:{_COUNTING})\b)*",
     re.IGNORECASE,
 )
 _UNIT = re.compile(r"[\s\u00a0\u202f-]?(?:°?[^\W\d_]+|[%€$£‰])(?:\s?/\s?[^\W\d_]+)?")

@@ -88,6 +88,17 @@ def unweighted(messages: Iterable[Message]) -> list[Message]:
     ]
 
 
+def role_of(turn: Mapping[str, Any], roles: Mapping[str, str]) -> str | None:
+    """What the name of a turn's role means; None where it is not known.
+
+    Args:
+        turn: A message of any dialect.
+        roles: Names beyond `ROLES`, or other than there.
+    """
+    name = str(turn.get("role", turn.get("from"))).strip().lower()
+    return roles.get(name) or ROLES.get(name)
+
+
 def text_of(value: Any) -> str:
     """The text of a column or of a message's content, without white space around it.
 
@@ -117,8 +128,7 @@ def _message(turn: Any, roles: Mapping[str, str]) -> Message:
     named = turn.get("role", turn.get("from"))
     if not isinstance(named, str):
         raise BadRow("a turn names no role")
-    name = named.strip().lower()
-    role = roles.get(name) or ROLES.get(name)
+    role = role_of(turn, roles)
     if role is None:
         raise BadRow(f"the role {named.strip()[:40]!r} is not known")
     text = text_of(turn["content"] if "content" in turn else turn.get("value"))
@@ -127,21 +137,25 @@ def _message(turn: Any, roles: Mapping[str, str]) -> Message:
         text = "\n".join([*([text] if text else []), *_calls(calls)])
     weight = turn.get("weight") if role == "assistant" else None
     if weight is not None and weight not in (0, 1):
-        raise BadRow(f"a weight is 0 or 1, not {str(weight)[:40]}")
+        raise BadRow(f"a weight is 0 or 1, not {repr(weight)[:40]}")
     return {"role": role, "content": text} | ({} if weight in (None, 1) else {"weight": 0})
 
 
 def _end_with_answer(messages: list[Message], repairs: list[str]) -> None:
     """Take away what follows the last answer that is to be trained."""
-    ignored = False
+    unanswered = untrained = False
     while messages and (messages[-1]["role"] != "assistant" or "weight" in messages[-1]):
-        ignored |= "weight" in messages.pop()
-        if "a last turn without an answer was left out" not in repairs:
-            repairs.append("a last turn without an answer was left out")
-    if not messages and ignored:
-        raise NotUsed("all its answers have weight 0")
+        untrained |= "weight" in messages.pop()
+        unanswered |= not untrained
+    if not messages and untrained:
+        joined = _BOTH_UNTRAINED in repairs
+        raise NotUsed(_BOTH_UNTRAINED if joined else "all its answers have weight 0")
     if not messages:
         raise BadRow("there is no answer to learn from")
+    if unanswered:
+        repairs.append("a last turn without an answer was left out")
+    if untrained:
+        repairs.append("a last answer of weight 0 was left out, with its question")
 
 
 def _calls(calls: Any) -> list[str]:

@@ -11,17 +11,19 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finetune.data.rows import SPLITS, Kind
+from finetune.data.rows import SPLITS, Kind, Split
+from finetune.data.statistics import Statistics
 from finetune.errors import SetError
 
 SCHEMA = 1
 """Of the manifest; a reader refuses a higher one."""
+_TELL_EVERY = 500
 MANIFEST, REPORT, REFUSED = "manifest.json", "report.json", "refused.jsonl"
 
 
@@ -97,6 +99,63 @@ def read_report(folder: Path) -> dict[str, Any]:
         return dict(json.loads(path.read_bytes()))
     except (OSError, ValueError) as error:
         raise SetError(f"{path} cannot be read: {error}.", hint=_AGAIN) from error
+
+
+def write_rows(
+    folder: Path,
+    split: Split,
+    rows: Iterable[dict[str, Any]],
+    *,
+    progress: Callable[[int], None] = lambda done: None,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Write one split.
+
+    Args:
+        folder: The set's.
+        split: Which.
+        rows: What is in it, in order.
+        progress: Told now and then of the rows written.
+
+    Returns:
+        Its statistics, and the digest and size of its file.
+    """
+    statistics, digest, size = Statistics(), hashlib.sha256(), 0
+    with (folder / f"{split}.jsonl").open("wb") as stream:
+        for number, row in enumerate(rows, 1):
+            line = json.dumps(row, ensure_ascii=False).encode() + b"\n"
+            stream.write(line)
+            digest.update(line)
+            size += len(line)
+            statistics.add(row)
+            if number % _TELL_EVERY == 0:
+                progress(number)
+    return statistics.to_json(), {"sha256": digest.hexdigest(), "bytes": size}
+
+
+def described(
+    kind: Kind, written: Mapping[Split, tuple[dict[str, Any], dict[str, Any]]]
+) -> dict[str, Any]:
+    """What a manifest says of the rows: `digest`, `counts`, `statistics` and `files` among it.
+
+    Args:
+        kind: What the set trains.
+        written: What `write_rows` gave for each split.
+    """
+    files = {f"{name}.jsonl": file for name, (_, file) in written.items()}
+    whole = json.dumps([SCHEMA, kind, [files[name]["sha256"] for name in sorted(files)]])
+    return {
+        "schema": SCHEMA,
+        "kind": kind,
+        "digest": hashlib.sha256(whole.encode()).hexdigest(),
+        "counts": {name: about["rows"] for name, (about, _) in written.items()},
+        "statistics": {name: about for name, (about, _) in written.items()},
+        "files": files,
+    }
+
+
+def put(path: Path, data: dict[str, Any]) -> None:
+    """Write a manifest or a report."""
+    path.write_text(json.dumps(data, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from finetune.data.columns import merge
-from finetune.data.conversation import conversation, text_of, unweighted
+from finetune.data.conversation import conversation, role_of, text_of, unweighted
 from finetune.data.options import Options
 from finetune.data.rows import BadRow, Example, Message, NotUsed
 
@@ -34,7 +34,10 @@ def _single(asked: tuple[str, ...], answer: str, options: Options, system: str =
 
 def _alpaca(row: Row, options: Options) -> Example:
     past: list[Message] = []
-    for turn in row.get("history") or []:
+    history = row.get("history") or []
+    if not isinstance(history, list):
+        raise BadRow("the history is no list of turns")
+    for turn in history:
         if not isinstance(turn, list) or len(turn) != 2:
             raise BadRow("a turn of the history is no pair of question and answer")
         past += [
@@ -109,7 +112,7 @@ def _preference(row: Row, options: Options) -> Example:
         chosen, rejected = chosen[-1:] or [None], rejected[-1:] or [None]
         chosen, rejected = chosen[0], rejected[0]
     roles = dict(options.roles)
-    system = text_of(row.get("system")) or options.system
+    system = _system(text_of(row.get("system")), turns, options)
     prompt, repairs = conversation(turns, roles, system=system, needs_answer=False)
     if prompt[-1]["role"] == "assistant":
         raise BadRow("the prompt ends with an answer")
@@ -214,10 +217,7 @@ def _by_columns(row: Row) -> str | None:
 
 
 def _of_turns(turns: Any, options: Options, tools: tuple[str, ...], system: str = "") -> Example:
-    has_own = isinstance(turns, list) and any(
-        isinstance(turn, dict) and turn.get("role", turn.get("from")) == "system" for turn in turns
-    )
-    head = [system or ("" if has_own else options.system), *tools]
+    head = [_system(system, turns, options), *tools]
     messages, repairs = conversation(
         turns, dict(options.roles), system="\n\n".join(part for part in head if part)
     )
@@ -228,6 +228,15 @@ def _of_turns(turns: Any, options: Options, tools: tuple[str, ...], system: str 
         answer="\n".join(answers),
         repairs=tuple(repairs),
     )
+
+
+def _system(own: str, turns: Any, options: Options) -> str:
+    """What stands before the turns: the row's own system message, or that of the options."""
+    roles = dict(options.roles)
+    has_own = isinstance(turns, list) and any(
+        isinstance(turn, dict) and role_of(turn, roles) == "system" for turn in turns
+    )
+    return own or ("" if has_own else options.system)
 
 
 def _asked(messages: Iterable[Message]) -> tuple[str, ...]:

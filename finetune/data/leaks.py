@@ -1,15 +1,17 @@
-"""Whether a preference set trains on what the chat set of the same run holds out.
+"""What is trained on and held out too: within a set, and between a chat and a preference set.
 
-Sets that `finetune.data.prepare` made of the same sources, with the same seed and shares, do not.
-Others may: then the figures on held-out rows would be figures on rows that were trained.
+Sets that `finetune.data.prepare` made hold nothing in two splits; nor do two of them that are made
+of the same sources, with the same seed and shares. Others may: then the figures on
+held-out rows would be figures on rows that were trained.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
+from finetune.data.conversation import role_of
 from finetune.data.folder import DataSet
 from finetune.data.similar import normal
 from finetune.errors import SetError
@@ -17,6 +19,59 @@ from finetune.errors import SetError
 _TELLING = 16
 """Characters below which a question or an answer alone says nothing of where it comes from."""
 _SHOWN = 5
+
+
+def exchanges(messages: Any) -> list[tuple[str, str]]:
+    """Each question with the answer that follows it, as texts are compared.
+
+    Args:
+        messages: A list of messages, their roles by any known name; what is none is passed over.
+    """
+    return [
+        (_text(one), _text(other))
+        for one, other in pairwise(_turns(messages))
+        if role_of(one, {}) == "user" and role_of(other, {}) == "assistant"
+    ]
+
+
+def exchanges_of(row: Any) -> list[tuple[str, str]]:
+    """As `exchanges`, of a row of any kind: of a pair those of its prompt and preferred answer."""
+    if not isinstance(row, dict):
+        return []
+    if "messages" in row:
+        return exchanges(row["messages"])
+    return exchanges([*_turns(row.get("prompt")), *_turns(row.get("chosen"))])
+
+
+def shared(data: DataSet) -> list[int]:
+    """The training rows that hold what a held-out row holds, by line from 1.
+
+    That is a question with its answer; in a preference set a whole prompt, and a text that has a
+    label.
+    """
+    held = {part for rows in (data.valid, data.test) for row in rows for part in _whole(row)}
+    if not held:
+        return []
+    return [
+        line for line, row in enumerate(data.train, 1) if any(part in held for part in _whole(row))
+    ]
+
+
+def refuse_shared(data: DataSet) -> None:
+    """See that a set trains on nothing that it holds out.
+
+    Raises:
+        SetError: It does.
+    """
+    if not (found := shared(data)):
+        return
+    raise SetError(
+        f"{_rows(found, data)} hold what the set holds out{_lines(found)}: it would be evaluated "
+        "on what it was trained on.",
+        hint="Make the set again, which keeps such rows together: agent finetune data SOURCE "
+        "--out FOLDER; or leave them out: agent finetune check RECIPE "
+        f"--data {data.folder} --fix",
+    )
 
 
 def leaks(data: DataSet, pairs: DataSet) -> list[int]:
@@ -50,32 +105,51 @@ def refuse_leaks(data: DataSet, pairs: DataSet) -> None:
     """
     if not (found := leaks(data, pairs)):
         return
-    lines = ", ".join(map(str, found[:_SHOWN])) + (", …" if len(found) > _SHOWN else "")
     raise SetError(
-        f"{len(found):,} {'row' if len(found) == 1 else 'rows'} of {pairs.folder / 'train.jsonl'} "
-        f"hold what {data.folder} holds out (lines {lines}): it would be evaluated on what it was "
-        "trained on.",
-        hint="Make both sets again of the same sources, with the same --seed, --valid and --test; "
-        f"or leave these rows out: agent finetune check RECIPE --data {data.folder} "
+        f"{_rows(found, pairs)} hold what {data.folder} holds out{_lines(found)}: it would be "
+        "evaluated on what it was trained on.",
+        hint="Make both sets again of the same sources, with the same --seed, --valid, --test and "
+        "--journal; or leave these "
+        f"rows out: agent finetune check RECIPE --data {data.folder} "
         f"--preferences {pairs.folder} --fix",
     )
 
 
+def _rows(found: list[int], data: DataSet) -> str:
+    return f"{len(found):,} {'row' if len(found) == 1 else 'rows'} of {data.folder / 'train.jsonl'}"
+
+
+def _lines(found: list[int]) -> str:
+    shown = ", ".join(map(str, found[:_SHOWN])) + (", …" if len(found) > _SHOWN else "")
+    return f" (lines {shown})"
+
+
+def _whole(row: Any) -> Iterator[tuple[str, ...]]:
+    """What of a row must stand in one split only."""
+    if not isinstance(row, dict):
+        return
+    if "text" in row:
+        yield (normal(str(row["text"])),)
+    elif "messages" in row:
+        yield from exchanges_of(row)
+    elif isinstance(row.get("prompt"), list):
+        yield tuple(map(_text, _turns(row["prompt"])))
+
+
 def _parts(row: Any) -> Iterator[tuple[str, str]]:
-    messages = row.get("messages") if isinstance(row, dict) else None
-    for one, other in pairwise(_texts(messages)):
-        if one[0] == "user" and other[0] == "assistant":
-            yield from _exchange(one[1], other[1])
+    for question, answer in exchanges_of(row):
+        yield from _telling(question, answer)
 
 
 def _parts_of_pair(row: Any) -> Iterator[tuple[str, str]]:
     if isinstance(row, dict):
-        asked, said = _texts(row.get("prompt")), _texts(row.get("chosen"))
+        # Whoever speaks last in the prompt: the preferred answer is what is trained.
+        asked, said = _turns(row.get("prompt")), _turns(row.get("chosen"))
         if asked and said:
-            yield from _exchange(asked[-1][1], said[-1][1])
+            yield from _telling(_text(asked[-1]), _text(said[-1]))
 
 
-def _exchange(question: str, answer: str) -> Iterator[tuple[str, str]]:
+def _telling(question: str, answer: str) -> Iterator[tuple[str, str]]:
     """What must not be on both sides: (question, answer), with "" for either one alone."""
     if not answer:
         return
@@ -86,11 +160,13 @@ def _exchange(question: str, answer: str) -> Iterator[tuple[str, str]]:
         yield question, ""
 
 
-def _texts(messages: Any) -> list[tuple[str, str]]:
-    """Role and normal text of each message; nothing where they are no messages."""
+def _turns(messages: Any) -> list[dict[str, Any]]:
+    """The messages; nothing where they are none."""
     turns: Iterable[Any] = messages if isinstance(messages, list) else ()
-    return [
-        (str(turn.get("role")), normal(str(turn.get("content"))))
-        for turn in turns
-        if isinstance(turn, dict)
-    ]
+    return [turn for turn in turns if isinstance(turn, dict)]
+
+
+def _text(turn: Mapping[str, Any]) -> str:
+    """A message's text as it is compared: signs alone are compared as they are."""
+    text = str(turn.get("content"))
+    return normal(text) or text

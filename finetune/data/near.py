@@ -2,7 +2,8 @@
 
 A row is a duplicate when each of its parts is near its counterpart: question, context and answer
 apart, with the same numbers. A prompt leaks when it is near one of another split, whatever the
-answers are. What most rows share (an instruction that stands in all) is left out of the
+answers are; a conversation leaks, too, when one of its questions stands with the same answer in
+another split. What most rows share (an instruction that stands in all) is left out of the
 comparison. Found are texts at the threshold with the probability in `similar.py`; in a bucket of
 many, a row is compared with the latest `_COMPARED` that are not alike.
 """
@@ -10,7 +11,7 @@ many, a row is compared with the latest `_COMPARED` that are not alike.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -87,6 +88,7 @@ def find(
         else:
             search.rows(band.path)
     search.groups()
+    search.exchanges()
     return Alike(search.gone, array("Q", map(search.root, range(len(stage)))))
 
 
@@ -159,17 +161,23 @@ class _Search:
     def prompts(self, path: Path) -> None:
         """Bind rows of near prompts together; between given splits, one of them goes."""
         for bucket in _buckets(path, self._stage):
-            kept: list[int] = []
-            for number in bucket:
-                if number in self.gone:
-                    continue
-                one = next((k for k in reversed(kept) if self._are_bound(k, number)), None)
-                if one is None:
-                    kept = [*kept[1 - _COMPARED :], number]
-                elif self._is_apart(number, one):
-                    self.gone[number] = ("leak", one)
-                else:
-                    self._bind(number, one)
+            binding = [number for number in bucket if self._stage.binds[number]]
+            self._prompts(binding)
+            if len(binding) < len(bucket) and self._is_apart(bucket[0], bucket[-1]):
+                self._prompts(bucket)
+
+    def _prompts(self, bucket: list[int]) -> None:
+        kept: list[int] = []
+        for number in bucket:
+            if number in self.gone:
+                continue
+            one = next((k for k in reversed(kept) if self._are_bound(k, number)), None)
+            if one is None:
+                kept = [*kept[1 - _COMPARED :], number]
+            elif self._is_apart(number, one):
+                self.gone[number] = ("leak", one)
+            else:
+                self._bind(number, one)
 
     def groups(self) -> None:
         """Bind together what was made of one text."""
@@ -178,6 +186,23 @@ class _Search:
             if group and self.gone.get(number, ("", 0))[0] != "leak":
                 one = first.setdefault(group, number)
                 if self._is_apart(number, one):
+                    self.gone[number] = ("leak", one)
+                else:
+                    self._join(number, one)
+
+    def exchanges(self) -> None:
+        """Bind rows that hold the same question and answer; between given splits, one goes."""
+        import numpy as np
+
+        holders = self._stage.holders
+        for run in _equal(np.array(self._stage.exchanges, dtype=np.uint64)):
+            one: int | None = None
+            for number in _by_rank(self._stage, {holders[place] for place in run}):
+                if self.gone.get(number, ("", 0))[0] == "leak":
+                    continue
+                if one is None:
+                    one = number
+                elif self._is_apart(number, one):
                     self.gone[number] = ("leak", one)
                 else:
                     self._bind(number, one)
@@ -191,6 +216,11 @@ class _Search:
         return number
 
     def _bind(self, one: int, other: int) -> None:
+        """Have two in one split, unless one of them has no say in it."""
+        if self._stage.binds[one] and self._stage.binds[other]:
+            self._join(one, other)
+
+    def _join(self, one: int, other: int) -> None:
         first, second = sorted((self.root(one), self.root(other)))
         self._parent[second] = first
 
@@ -237,10 +267,11 @@ def _common(stage: Stage) -> NDArray[np.uint64]:
     """The shingles of an instruction or a template that many rows share, sorted."""
     import numpy as np
 
-    count = min(_SAMPLE, len(stage))
+    binding = np.flatnonzero(np.array(stage.binds))
+    count = min(_SAMPLE, len(binding))
     if count < _FEWEST:
         return np.empty(0, dtype=np.uint64)
-    chosen = sorted(Random(0).sample(range(len(stage)), count))
+    chosen = binding[sorted(Random(0).sample(range(len(binding)), count))].tolist()
     seen: set[str] = set()
     found = []
     for number in chosen:
@@ -282,15 +313,30 @@ def _hash_all(
 
 
 def _buckets(path: Path, stage: Stage) -> Iterator[list[int]]:
-    """The rows that share a hash, two or more, who stays before who may go."""
+    """The rows that share a hash, two or more, by rank."""
     import numpy as np
 
-    hashes = np.fromfile(path, dtype=np.uint64)
+    for run in _equal(np.fromfile(path, dtype=np.uint64)):
+        yield _by_rank(stage, run)
+
+
+def _equal(hashes: NDArray[np.uint64]) -> Iterator[list[int]]:
+    """The places of each hash that stands there twice or more."""
+    import numpy as np
+
     order = np.argsort(hashes, kind="stable")
     edges = np.flatnonzero(np.diff(hashes[order])) + 1
     starts = np.concatenate([[0], edges])
     ends = np.concatenate([edges, [len(order)]])
     shared = ends - starts > 1
     for start, end in zip(starts[shared], ends[shared], strict=True):
-        bucket = [int(number) for number in order[start:end]]
-        yield sorted(bucket, key=lambda number: (_PRIORITY[stage.wanted[number]], number))
+        yield order[start:end].tolist()
+
+
+def _by_rank(stage: Stage, numbers: Iterable[int]) -> list[int]:
+    """Who stays before who may go: what is held out, what binds, what came first."""
+
+    def rank(number: int) -> tuple[int, bool, int]:
+        return _PRIORITY[stage.wanted[number]], not stage.binds[number], number
+
+    return sorted(numbers, key=rank)

@@ -9,6 +9,7 @@ rows teach the words and the rhythm, not the restyling of a given text.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from zlib import crc32
 
@@ -46,7 +47,8 @@ def examples_of(unit: Unit, options: Options, journal: Journal | None) -> Iterat
     if journal is not None and asked_of is not None:
         plain = journal.get("plain", asked_of)
     if plain is not None:
-        yield _example(restyle_prompt(plain, options), plain, text, unit, options)
+        restyled = _example(restyle_prompt(plain, options), plain, text, unit, options)
+        yield replace(restyled, binds=False)
     question, answer = _by_rule(unit, text)
     if question:
         asked = unit.asked or answer

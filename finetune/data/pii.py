@@ -48,20 +48,25 @@ def _any(text: str) -> bool:
     return True
 
 
+_KEY = r"[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 _RULES: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
+    # The whole key: from its first line, or where that stands in another text from the beginning.
+    ("secret", re.compile(rf"-----BEGIN {_KEY}.*?(?:-----END {_KEY}|\Z)", re.DOTALL), _any),
+    ("secret", re.compile(rf"\A.*-----END {_KEY}", re.DOTALL), _any),
     (
         "secret",
         re.compile(
-            r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\b(?:sk-[A-Za-z0-9_-]{20,}|AKIA[0-9A-Z]{16}"
-            r"|gh[pousr]_[A-Za-z0-9]{30,}|xox[abprs]-[A-Za-z0-9-]{10,}|hf_[A-Za-z0-9]{30,})"
+            r"\b(?:sk-[A-Za-z0-9_-]{20,}|[rs]k_(?:live|test)_[A-Za-z0-9]{16,}|A[KS]IA[0-9A-Z]{16}"
+            r"|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{22,}|glpat-[A-Za-z0-9_-]{20,}"
+            r"|xox[abeprs]-[A-Za-z0-9-]{10,}|hf_[A-Za-z0-9]{30,}|AIza[A-Za-z0-9_-]{30,})"
         ),
         _any,
     ),
     (
         "email",
         re.compile(
-            r"(?<![\w.+-])[A-Za-z0-9_][\w.+%-]{0,63}@[A-Za-z0-9-]{1,63}"
-            r"(?:\.[A-Za-z0-9-]{1,63}){0,4}\.[A-Za-z]{2,18}\b"
+            r"(?<![\w.+-])\w[\w.+%-]{0,63}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}"
+            r"\.(?:xn--[A-Za-z0-9-]{1,59}|[^\W\d_]{2,63})"
         ),
         _any,
     ),
@@ -81,6 +86,13 @@ _RULES: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ),
     ("ip", re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.]?\d)"), _address),
     (
+        "ip",
+        re.compile(  # 2000::/3, which is all that is given out (RFC 4291)
+            r"(?<![\w:.])[23][0-9A-Fa-f]{3}:(?:[0-9A-Fa-f]{0,4}:){1,6}(?:[0-9A-Fa-f]{1,4})?(?![\w:])"
+        ),
+        _address,
+    ),
+    (
         "phone",
         re.compile(
             r"(?<![\w.+])(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{2,4}(?:[ .-]?\d{2,4}){1,4}"
@@ -90,7 +102,9 @@ _RULES: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ),
 )
 
-_QUICK = re.compile(r"[@\d]|sk-|-----BEGIN|xox|AKIA|gh[pousr]_|hf_")
+_QUICK = re.compile(
+    r"[@\d]|-----(?:BEGIN|END)|sk-|[rs]k_|A[KS]IA|AIza|gh[pousr]_|github_|glpat-|xox|hf_"
+)
 
 
 def kinds(text: str) -> dict[str, int]:

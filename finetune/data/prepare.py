@@ -7,7 +7,6 @@ memory holds some numbers a row, never the rows.
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,9 +16,10 @@ from zlib import crc32
 
 from finetune.data import pii
 from finetune.data.deal import deal
-from finetune.data.folder import MANIFEST, REFUSED, REPORT, SCHEMA, fresh
+from finetune.data.folder import MANIFEST, REFUSED, REPORT, described, fresh, put, write_rows
 from finetune.data.journal import Journal
 from finetune.data.json_stream import CUT_OFF
+from finetune.data.leaks import exchanges_of
 from finetune.data.options import Options, Source
 from finetune.data.report import Report
 from finetune.data.rows import Example, Kind, Problem, Split
@@ -27,7 +27,6 @@ from finetune.data.similar import normal
 from finetune.data.sources import File, examples, find, set_kind, sha256
 from finetune.data.split import join, joined
 from finetune.data.stage import Stage, Staged
-from finetune.data.statistics import Statistics
 from finetune.errors import FinetuneError, SourceError
 
 _TELL_EVERY = 500
@@ -108,15 +107,20 @@ def prepare(
                         hint="Give rows to train on that the held-out files do not have.",
                     )
                 written = {
-                    name: _write(folder, name, rows, leader, stage, kind, options, tell)
+                    name: write_rows(
+                        folder,
+                        name,
+                        _rows(rows, leader, stage, kind, options),
+                        progress=lambda done: tell(Progress("writing", done)),
+                    )
                     for name, rows in dealt.items()
                 }
             finally:
                 stage.close()
         shutil.rmtree(scratch)
         manifest = _manifest(kind, options, about, written, report)
-        _put(folder / REPORT, report.to_json())
-        _put(folder / MANIFEST, manifest)
+        put(folder / REPORT, report.to_json())
+        put(folder / MANIFEST, manifest)
     counts: dict[str, int] = {name: statistics["rows"] for name, (statistics, _) in written.items()}
     notes = tuple(_notes(kind, counts, manifest, report))
     return Prepared(out, kind, counts, dict(report.counts), manifest, notes)
@@ -145,6 +149,8 @@ def _stage_file(
             group=group,
             unit=_hash(normal(unit) or unit),
             split=file.split,
+            exchanges=[_hash("\0".join(one)) for one in exchanges_of(cleared.row)],
+            binds=cleared.binds,
             used=cleared.used,
         )
         if len(stage) % _TELL_EVERY == 0:
@@ -182,30 +188,6 @@ def _cleared(example: Example, file: File, options: Options, report: Report) -> 
     )
 
 
-def _write(
-    folder: Path,
-    name: Split,
-    rows: Sequence[int],
-    leader: Sequence[int],
-    stage: Stage,
-    kind: Kind,
-    options: Options,
-    tell: Callable[[Progress], None],
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Write one split; gives its statistics, and the size and digest of its file."""
-    statistics, digest, size = Statistics(), hashlib.sha256(), 0
-    with (folder / f"{name}.jsonl").open("wb") as stream:
-        for number, row in enumerate(_rows(rows, leader, stage, kind, options), 1):
-            line = json.dumps(row, ensure_ascii=False).encode() + b"\n"
-            stream.write(line)
-            digest.update(line)
-            size += len(line)
-            statistics.add(row)
-            if number % _TELL_EVERY == 0:
-                tell(Progress("writing", number, len(rows)))
-    return statistics.to_json(), {"sha256": digest.hexdigest(), "bytes": size}
-
-
 def _rows(
     rows: Sequence[int], leader: Sequence[int], stage: Stage, kind: Kind, options: Options
 ) -> Iterator[dict[str, Any]]:
@@ -233,18 +215,10 @@ def _manifest(
     report: Report,
 ) -> dict[str, Any]:
     """No time and no machine in it: the same sources and options give the same manifest."""
-    files = {f"{name}.jsonl": file for name, (_, file) in written.items()}
-    whole = json.dumps([SCHEMA, kind, [files[name]["sha256"] for name in sorted(files)]])
-    return {
-        "schema": SCHEMA,
-        "kind": kind,
-        "digest": hashlib.sha256(whole.encode()).hexdigest(),
+    return described(kind, written) | {
         "sources": list(about),
         "options": asdict(options),
-        "counts": {name: statistics["rows"] for name, (statistics, _) in written.items()},
         "told": dict(sorted(report.counts.items())),
-        "statistics": {name: statistics for name, (statistics, _) in written.items()},
-        "files": files,
     }
 
 
@@ -255,7 +229,7 @@ def _notes(
     given = {source.get("split") for source in manifest["sources"]}
     for name, share in wanted.items():
         if not counts[name] and (share or name in given):
-            yield f"{name}.jsonl is empty: too few rows, or all of one question."
+            yield f"{name}.jsonl is empty: too few rows, or all of one question or exchange."
     if any(CUT_OFF in reason for reason in report.reasons.get("broken", ())):
         yield "A source breaks off: what stands after the broken line was not read."
     if kind == "classify":
@@ -300,7 +274,3 @@ def _keep_apart(sources: Sequence[Source], out: Path) -> None:
 def _hash(text: str) -> int:
     """64 bits, never 0."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) or 1
-
-
-def _put(path: Path, data: dict[str, Any]) -> None:
-    path.write_text(json.dumps(data, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

@@ -50,6 +50,9 @@ class Example:
     unit: str = ""
     """The text by which it is dealt to a split, the same in sets of any kind; empty for the
     question."""
+    binds: bool = True
+    """False for a version that a model has written: it goes where its group goes and binds nothing
+    to it, so that a set holds the same out whatever has been written for it."""
     used: bool = True
     """False for one that gives no row of this set, and is dealt to a split like all others: what
     is near it goes where it goes in a set of another kind."""

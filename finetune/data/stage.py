@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -45,14 +46,30 @@ class Stage:
         """A hash of the text by which each is dealt to a split."""
         self.used = array("b")
         """0 for those that are not written."""
+        self.binds = array("b")
+        """0 for those that have no say in where others go."""
+        self.exchanges = array("Q")
+        """A hash of every question with its answer, of all examples one after the other."""
+        self.holders = array("Q")
+        """The number of the example that holds each."""
 
     def __len__(self) -> int:
         return len(self._offsets)
 
     def add(
-        self, one: Staged, *, group: int, unit: int, split: Split | None, used: bool = True
+        self,
+        one: Staged,
+        *,
+        group: int,
+        unit: int,
+        split: Split | None,
+        exchanges: Sequence[int] = (),
+        binds: bool = True,
+        used: bool = True,
     ) -> None:
         """Write one down."""
+        self.exchanges.extend(exchanges)
+        self.holders.extend([len(self)] * len(exchanges))
         self._offsets.append(self._file.seek(0, 2))
         line = json.dumps([one.row, one.asked, one.answer], ensure_ascii=False)
         self._file.write(line.encode() + b"\n")
@@ -60,6 +77,7 @@ class Stage:
         self.lines.append(one.line)
         self.groups.append(group)
         self.units.append(unit)
+        self.binds.append(binds)
         self.used.append(used)
         self.wanted.append(-1 if split is None else SPLITS.index(split))
 

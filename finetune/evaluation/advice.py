@@ -42,20 +42,22 @@ def advise(
     found = [advice for rule in rules for advice in rule(result, recipe, metrics)]
     rows = result.rows.get("train", 0)
     if rows < FEW_ROWS and any(advice.code in _FOR_WANT_OF_ROWS for advice in found):
-        found.insert(
-            0,
-            Advice(
-                "too-little-data",
-                f"{rows:,} training rows are few: below {FEW_ROWS} a model rather learns the rows "
-                "by heart than what they have in common.",
-                (
-                    "Add texts: agent finetune data MORE-FILES --out FOLDER",
-                    "Have a model write more pairs: agent finetune data FILES --model MODEL "
-                    "--out FOLDER",
-                ),
-            ),
-        )
+        found.insert(0, _few(rows, recipe))
     return found
+
+
+def _few(rows: int, recipe: Recipe) -> Advice:
+    tries = ["Add texts: agent finetune data MORE-FILES --out FOLDER"]
+    if recipe.task == "chat":
+        tries.append(
+            "Have a model write more pairs: agent finetune data FILES --model MODEL --out FOLDER"
+        )
+    return Advice(
+        "too-little-data",
+        f"{rows:,} training rows are few: below {FEW_ROWS} a model rather learns the rows by heart "
+        "than what they have in common.",
+        tuple(tries),
+    )
 
 
 def _loss(result: Evaluation, recipe: Recipe, _: object) -> Iterator[Advice]:

@@ -52,7 +52,8 @@ def export(run: Path, out: Path, options: Options, *, tell: Tell = lambda text: 
     name = serving.card_name(options.name or run.resolve().name)
     kinds = wanted.kinds(source, options)
     options = replace(options, system=options.system or source.system)
-    if serving.ENDS in options.system:
+    to_ollama = any(kind.startswith("gguf") for kind in kinds)
+    if to_ollama and serving.ENDS in options.system:
         raise ExportError(
             f"A system text of Ollama's cannot hold {serving.ENDS}.", hint="--system TEXT"
         )

@@ -6,7 +6,6 @@ control tokens broken, repeats taken out. What is left is left out of the copy, 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,11 +16,10 @@ from typing import Any
 
 from finetune.data import DataSet
 from finetune.data.conversation import conversation
-from finetune.data.folder import MANIFEST, REFUSED, REPORT, SCHEMA, fresh
-from finetune.data.rows import SPLITS, BadRow
-from finetune.data.statistics import Statistics
+from finetune.data.folder import MANIFEST, REFUSED, REPORT, described, fresh, put, write_rows
+from finetune.data.leaks import exchanges
+from finetune.data.rows import SPLITS, BadRow, Split
 from finetune.preflight.findings import Place
-from finetune.preflight.rows import exchanges
 from finetune.serving import harmless
 from finetune.training import runs
 
@@ -77,8 +75,8 @@ def write(
             codes.setdefault(place, set()).add(code)
     out, done = copy_of(data.folder), Mending()
     with fresh(out) as new:
-        written: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-            split: _split(new, split, data.kind, _mended(data, split, codes, control, done))
+        written: dict[Split, tuple[dict[str, Any], dict[str, Any]]] = {
+            split: write_rows(new, split, _mended(data, split, codes, control, done))
             for split in SPLITS
         }
         _describe(new, data, written, done)
@@ -167,49 +165,22 @@ def _without_repeats(messages: list[dict[str, str]]) -> list[dict[str, str]]:
     seen: set[tuple[str, str]] = set()
     gone: set[int] = set()
     for at, pair in enumerate(pairwise(messages)):
-        for exchange in exchanges(pair):
+        for exchange in exchanges(list(pair)):
             if exchange in seen:
                 gone |= {at, at + 1}
             seen.add(exchange)
     return [turn for at, turn in enumerate(messages) if at not in gone]
 
 
-def _split(
-    folder: Path, split: str, kind: str, rows: Iterable[dict[str, Any]]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    statistics, digest, size = Statistics(), hashlib.sha256(), 0
-    with (folder / f"{split}.jsonl").open("wb") as stream:
-        for row in rows:
-            line = json.dumps(row, ensure_ascii=False).encode() + b"\n"
-            stream.write(line)
-            digest.update(line)
-            size += len(line)
-            statistics.add(row)
-    return statistics.to_json(), {"sha256": digest.hexdigest(), "bytes": size}
-
-
 def _describe(
     folder: Path,
     data: DataSet,
-    written: Mapping[str, tuple[dict[str, Any], dict[str, Any]]],
+    written: Mapping[Split, tuple[dict[str, Any], dict[str, Any]]],
     done: Mending,
 ) -> None:
     """Manifest, report and list of a copy; its digest is made as that of any set."""
-    files = {f"{name}.jsonl": file for name, (_, file) in written.items()}
-    whole = json.dumps([SCHEMA, data.kind, [files[name]["sha256"] for name in sorted(files)]])
-    statistics = {name: about for name, (about, _) in written.items()}
-    manifest = data.manifest | {
-        "schema": SCHEMA,
-        "kind": data.kind,
-        "digest": hashlib.sha256(whole.encode()).hexdigest(),
-        "counts": {name: about["rows"] for name, about in statistics.items()},
-        "statistics": statistics,
-        "files": files,
-        "mended_from": {"digest": data.digest, "changed": done.changed},
-    }
-    (folder / MANIFEST).write_text(
-        json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
-    )
+    mended = {"mended_from": {"digest": data.digest, "changed": done.changed}}
+    put(folder / MANIFEST, data.manifest | described(data.kind, written) | mended)
     counts: dict[str, int] = {}
     for one in done.left_out:
         counts[one["reason"]] = counts.get(one["reason"], 0) + 1
@@ -220,8 +191,6 @@ def _describe(
             "first": done.left_out[:200],
         }
     }
-    (folder / REPORT).write_text(
-        json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
-    )
+    put(folder / REPORT, report)
     lines = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in done.left_out)
     (folder / REFUSED).write_text(lines, encoding="utf-8")

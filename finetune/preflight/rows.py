@@ -1,20 +1,21 @@
 """What rows show by themselves, without a tokenizer. Every row of every split is looked at.
 
-A set that `finetune.data.prepare` made has none of the errors of chats; one that was written by
-hand or by another program may have any.
+A set that `finetune.data.prepare` made has rows in order and trains on nothing that it holds out;
+within a conversation it keeps what the source says, repeats too. One that was written by hand or by
+another program may have any of these errors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import pairwise
 from typing import Any
 
 from finetune.data import DataSet
-from finetune.data.conversation import ROLES
+from finetune.data.conversation import role_of
+from finetune.data.leaks import exchanges, shared
 from finetune.data.rows import SPLITS, Kind
-from finetune.data.similar import normal
 from finetune.preflight.findings import Finding, Place
 from finetune.recipe import Recipe
 
@@ -78,8 +79,9 @@ FOUND: dict[str, Finding] = {
             "leak",
             "The training row holds a question and answer that a held-out row holds too: the loss "
             "on held-out rows is then no measure. Joining turns before the split does this.",
-            fix="Split first, then join: agent finetune data SOURCE --join N; --fix leaves the "
-            "training row out.",
+            fix="Make the set again, which keeps rows that share one in one split: agent finetune "
+            "data SOURCE --out FOLDER (single questions are joined there: --join N); --fix leaves "
+            "the training row out.",
             mendable=True,
         ),
         Finding(
@@ -182,21 +184,6 @@ def turns(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     ]
 
 
-def exchanges(messages: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Each question with the answer that follows it, as `normal` compares texts."""
-    return [
-        (normal(str(one.get("content"))), normal(str(other.get("content"))))
-        for one, other in pairwise(messages)
-        if _role(one) == "user" and _role(other) == "assistant"
-    ]
-
-
-def _role(turn: Mapping[str, Any]) -> str:
-    """What the name of a role means, where it is a known name."""
-    name = str(turn.get("role"))
-    return ROLES.get(name.strip().lower(), name)
-
-
 def _codes(row: Any, kind: Kind) -> Iterator[str]:
     """What is wrong with one row by itself."""
     if kind == "classify":
@@ -213,8 +200,8 @@ def _codes(row: Any, kind: Kind) -> Iterator[str]:
     said = turns(row) if kind == "preference" else talk
     if any(turn["role"] not in KNOWN for turn in said):
         yield "role-unknown"
-    roles = [_role(turn) for turn in talk]
-    if any(_role(turn) == "assistant" and not turn["content"].strip() for turn in said):
+    roles = [role_of(turn, {}) or turn["role"] for turn in talk]
+    if any(role_of(turn, {}) == "assistant" and not turn["content"].strip() for turn in said):
         yield "empty-answer"
     if "assistant" not in roles:
         yield "no-answer"
@@ -249,34 +236,15 @@ def _in_order(roles: Sequence[str]) -> bool:
 
 def _repeats(data: DataSet) -> dict[str, list[Place]]:
     """Training rows that held-out rows, or earlier ones, hold too."""
-    held = {
-        part for split in ("valid", "test") for row in getattr(data, split) for part in _parts(row)
-    }
     seen: set[bytes] = set()
-    found: dict[str, list[Place]] = {}
+    again: list[Place] = []
     for number, row in enumerate(data.train, 1):
-        place = Place("train.jsonl", number)
-        if held and any(part in held for part in _parts(row)):
-            found.setdefault("leak", []).append(place)
         whole = _hash(repr(row))
         if whole in seen:
-            found.setdefault("duplicate", []).append(place)
+            again.append(Place("train.jsonl", number))
         seen.add(whole)
-    return found
-
-
-def _parts(row: Any) -> Iterator[bytes]:
-    """What of a row must stand in one split only."""
-    if not isinstance(row, dict):
-        return
-    if "text" in row:
-        yield _hash(normal(str(row["text"])))
-    elif "prompt" in row:
-        said = [turn for turn in row["prompt"] if isinstance(turn, dict)]
-        yield _hash(repr([normal(str(turn.get("content"))) for turn in said]))
-    else:
-        for one in exchanges(turns(row)):
-            yield _hash(repr(one))
+    leak = [Place("train.jsonl", number) for number in shared(data)]
+    return {code: places for code, places in (("leak", leak), ("duplicate", again)) if places}
 
 
 def _hash(text: str) -> bytes:

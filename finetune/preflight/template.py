@@ -74,7 +74,7 @@ def check(reader: Reader, ends: Iterable[int]) -> Iterator[Finding]:
 def differences(
     reader: Reader, rows: Iterable[tuple[Place, Mapping[str, Any]]]
 ) -> tuple[list[Place], list[Place], str]:
-    """Compare, for every answer of every row, what was trained before it with what is served.
+    """Compare, for every answer that is trained, what was trained before it with what is served.
 
     Returns:
         Rows whose prompt is served as other tokens; rows where the first token of an answer
@@ -87,8 +87,8 @@ def differences(
             found = reader.read(row)[0]
         except Exception:  # told as `template-refuses`
             continue
-        for number, turn in enumerate(messages):
-            if turn["role"] != "assistant":
+        for number, turn in enumerate(row["messages"]):
+            if turn["role"] != "assistant" or turn.get("weight") == 0:
                 continue
             try:
                 prompt = served(reader.serving, messages[:number])

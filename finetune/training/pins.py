@@ -26,7 +26,7 @@ def read_template(recipe: Recipe) -> str:
     if not recipe.chat_template:
         return ""
     try:
-        return Path(recipe.chat_template).expanduser().read_text(encoding="utf-8")
+        return Path(recipe.chat_template).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise RunError(
@@ -60,12 +60,15 @@ def held(folder: Path, record: Record, recipe: Recipe) -> Recipe:
         recipe = replace(recipe, revision=record.base_hash.removeprefix(_COMMIT))
     if not record.template_hash:
         return recipe
-    recipe = replace(recipe, chat_template=str((folder / runs.TEMPLATE).resolve()))
-    if hash_of(read_template(recipe)) != record.template_hash:
-        raise RunError(
-            f"{folder / runs.TEMPLATE} has changed since the run began.",
-            hint="Put back the template that it was trained with, or train anew.",
-        )
+    own = folder / runs.TEMPLATE
+    recipe = replace(recipe, chat_template=str(own.resolve()))
+    hint = f"Put the template that it was trained with back as {own}, or train anew."
+    try:
+        text = read_template(recipe)
+    except RunError as error:
+        raise RunError(f"The run's own template cannot be read: {error}", hint=hint) from error
+    if hash_of(text) != record.template_hash:
+        raise RunError(f"{own} has changed since the run began.", hint=hint)
     return recipe
 
 

@@ -226,7 +226,10 @@ def read(folder: Path) -> Record:
             hint="Name a folder that `agent finetune train` made.",
         ) from error
     except (ValueError, TypeError, KeyError) as error:
-        raise RunError(f"{path} cannot be understood: {error}.") from error
+        raise RunError(
+            f"{path} is damaged: it is not what a training writes.",
+            hint="Put the file back from a copy, or train anew, into another folder: --out RUN",
+        ) from error
 
 
 def read_recipe(folder: Path) -> Recipe:

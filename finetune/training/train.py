@@ -72,8 +72,7 @@ def train(
     data = _of_kind(_load(data_folder), recipe.task)
     recipe = _with_labels(recipe, data)
     pairs = _of_kind(_load(preferences), "preference") if preferences is not None else None
-    if pairs is not None:
-        _refuse_leaks(data, pairs)
+    _refuse_leaks(data, pairs)
     quiet.no_telemetry()
     known = pins.begun(run_folder, recipe)
     commit = hub.check(known.base, known.revision)
@@ -206,11 +205,11 @@ def _close(folder: Path, began: float, state: str, outcome: Outcome | None = Non
 
 def _with_whole_paths(recipe: Recipe) -> Recipe:
     """A run is resumed, and its adapter loaded, from any folder: so its paths are whole."""
-    base = Path(recipe.base).expanduser()
+    base = Path(recipe.base)
     if recipe.base and base.is_dir():
         recipe = replace(recipe, base=str(base.resolve()))
     if recipe.chat_template:
-        template = Path(recipe.chat_template).expanduser().resolve()
+        template = Path(recipe.chat_template).resolve()
         recipe = replace(recipe, chat_template=str(template))
     return recipe
 
@@ -273,10 +272,12 @@ def _load(folder: Path) -> DataSet:
     return load(folder)
 
 
-def _refuse_leaks(data: DataSet, pairs: DataSet) -> None:
-    from finetune.data.leaks import refuse_leaks
+def _refuse_leaks(data: DataSet, pairs: DataSet | None) -> None:
+    from finetune.data.leaks import refuse_leaks, refuse_shared
 
-    refuse_leaks(data, pairs)
+    refuse_shared(data)
+    if pairs is not None:
+        refuse_leaks(data, pairs)
 
 
 def _of_kind(data: DataSet, kind: str) -> DataSet:

@@ -62,6 +62,8 @@ def test_the_judge_lets_honest_words_pass(shown: str) -> None:
         "Ada Brown did not visit Oslo before 1902 [1]?",
         "Ada Brown may not visit Oslo before 1902 [1].",
         "Ada Brown did not burn Oslo before 1902 [1].",
+        "Ada Brown did not visit, arr. Oslo before 1902 [1].",
+        "Ada Brown did not visit Oslo; arr, before 1902 [1].",
     ],
 )
 def test_the_judge_sees_what_moved(shown: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.card import Card
+from agent.card import Card, Keep
 from agent.persona.check import Gate, wrong_tables
 
 WORDS = Card("w", asides=("Arr", "mark me"), words={"you": "ye", "people": "folk"})
@@ -121,6 +121,15 @@ def test_an_aside_is_set_off_and_stands_in_no_quotation() -> None:
     assert gate.fault('He said "so it is" [1].', 'He said "so, well, it is" [1].')
 
 
+def test_a_cards_phrase_has_no_pauses_but_its_own() -> None:
+    gate = Gate(Card("c", asides=("if I may",), words={"children": "the young", "it is": "it be"}))
+    plain = "He denied children sank where it is deep [1]."
+    assert gate.fault(plain, "He denied the young sank where it be deep, if I may [1].") == ""
+    assert gate.fault(plain, "He denied the; young sank where it is deep [1].")
+    assert gate.fault(plain, "He denied the young sank where it is deep, if; I may [1].")
+    assert gate.fault("He knew it, is all [1].", "He knew it be all [1].")
+
+
 def test_facts_lets_common_words_change_and_words_does_not() -> None:
     plain, voiced = "The mill stands near the river [1].", "The mill sits near the stream [1]."
     assert Gate(FACTS).fault(plain, voiced) == ""
@@ -147,6 +156,118 @@ def test_under_facts_what_turns_a_statement_stays(plain: str, voiced: str) -> No
     assert Gate(FACTS).fault(plain, voiced)
 
 
+DENIED = (
+    ("The captain denied the ship sank in the storm [1].", "denied"),
+    ("It is a myth that the mill burned down [1].", "myth"),
+    ("It is false that the ship sank [1].", "false"),
+    ("The report was wrong to say the mill burned [1].", "wrong"),
+    ("The keeper doubts the lamp was lit [1].", "doubts"),
+    ("The rumour of a fire destroyed the mill [1].", "of"),
+    ("The price was above 12 pounds [1].", "above"),
+)
+CUTS = (
+    ", arr. X",
+    ", arr! X",
+    "; arr, X",
+    ", arr; X",
+    " – arr, X",
+    ": arr: x",
+    ", Arr, X",
+    ", arr x",
+)
+
+
+@pytest.mark.parametrize("keep", ["words", "facts"])
+@pytest.mark.parametrize(("plain", "word"), DENIED)
+@pytest.mark.parametrize("cut", CUTS)
+def test_an_aside_cuts_no_sentence_in_two(plain: str, word: str, cut: str, keep: Keep) -> None:
+    head, tail = plain.split(f" {word} ")
+    joint = cut[:-1] + (tail[0].upper() if cut[-1] == "X" else tail[0])
+    assert Gate(Card("c", keep=keep, asides=("arr",))).fault(
+        plain, f"{head} {word}{joint}{tail[1:]}"
+    )
+
+
+def test_an_aside_before_or_behind_a_sentence_may_be_one_of_its_own() -> None:
+    plain = "The captain denied the ship sank [1]."
+    for voiced in (
+        "Arr! The captain denied the ship sank [1].",
+        "Arr. The captain denied the ship sank [1].",
+        "The captain denied the ship sank, arr! [1].",
+        "The captain denied the ship sank – arr [1].",
+        "The captain denied the ship sank [1]. Arr.",
+        "The captain, arr, denied the ship sank [1].",
+    ):
+        assert Gate(WORDS).fault(plain, voiced) == ""
+
+
+@pytest.mark.parametrize(
+    ("plain", "voiced"),
+    [
+        ("It was, as the mate said, a myth [1].", "It was, as the mate said: a myth [1]."),
+        ("He told a lie, the ship sank [1].", "He told a lie; the ship sank [1]."),
+        ("He denied the U.S. ship sank [1].", "He denied the U.S… ship sank [1]."),
+        ("He met a man-eating shark [1].", "He met a man eating shark [1]."),
+        ("He denied also, the ship sank [1].", "He denied the ship sank [1]."),
+    ],
+)
+def test_a_pause_keeps_its_mark(plain: str, voiced: str) -> None:
+    assert Gate(WORDS).fault(plain, voiced)
+
+
+@pytest.mark.parametrize(
+    ("plain", "voiced"),
+    [
+        ("A few ships sank [1].", "Few ships sank [1]."),
+        ("Few ships sank [1].", "A few ships sank [1]."),
+        ("There was a little water [1].", "There was little water [1]."),
+        ("He was the only one [1].", "He was only one [1]."),
+        ("He owns a third of it [1].", "He owns third of it [1]."),
+        ("The two ships sank [1].", "Two ships sank [1]."),
+        ("All the ships sank [1].", "All ships sank [1]."),
+        ("He was a captain there [1].", "He was the captain there [1]."),
+        ("The captain denied the ship sank [1].", "The captain denied thus, the ship sank [1]."),
+        ("Rents grew, so the mill stood idle [1].", "Rents grew, the mill stood idle [1]."),
+    ],
+)
+def test_under_facts_articles_that_count_neither_come_nor_go(plain: str, voiced: str) -> None:
+    assert Gate(FACTS).fault(plain, voiced)
+
+
+@pytest.mark.parametrize(
+    ("plain", "voiced"),
+    [
+        ("The mill stands near the river [1].", "Mill stands near the river [1]."),
+        ("The mill was a house of wood [1].", "The mill was an abode of wood [1]."),
+    ],
+)
+def test_under_facts_other_articles_may_come_and_go(plain: str, voiced: str) -> None:
+    assert Gate(FACTS).fault(plain, voiced) == ""
+
+
+COUNTED = (
+    "third fifth", "second ninth", "hundreds thousands", "dozens scores", "twice thrice",
+    "once twice", "tripled halved", "twofold tenfold", "single double", "quarter fifth",
+    "weekly daily", "decade century", "miles inches", "ship boats", "works worked",
+)  # fmt: skip
+TURNED = (
+    "unlawful lawful", "ineffective effective", "unable able", "nontoxic toxic", "harmless harmful",
+    "useless useful", "immoral moral", "illegible legible", "irrelevant relevant",
+    "dishonest honest", "mistrusted trusted", "deactivated activated", "foreseen overseen",
+    "overestimated underestimated", "employer employee", "unlawful permitted", "majority minority",
+    "maximum minimum", "present absent", "cheap expensive", "plausible impossible",
+    "doubts notes", "red blue", "inflow outflow", "heavy light",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("pair", COUNTED + TURNED)
+def test_under_facts_a_word_that_counts_or_turns_is_not_replaced(pair: str) -> None:
+    one, other = pair.split()
+    for a, b in ((one, other), (other, one)):
+        plain, voiced = (f"The old mill near the river was {word} there [1]." for word in (a, b))
+        assert Gate(FACTS).fault(plain, voiced)
+
+
 def test_tables_that_would_turn_what_is_said_are_refused() -> None:
     assert wrong_tables(WORDS) == ""
     assert wrong_tables(Card("c", words={"is not": "ain't"})) == ""
@@ -154,6 +275,8 @@ def test_tables_that_would_turn_what_is_said_are_refused() -> None:
         Card("c", words={"not": "never"}),
         Card("c", words={"about": "exactly"}),
         Card("c", words={"ten": "10"}),
+        Card("c", words={"ten": "twelve"}),
+        Card("c", words={"twice": "once"}),
         Card("c", asides=("not at all",)),
         Card("c", asides=("42",)),
         Card("c", asides=("",)),

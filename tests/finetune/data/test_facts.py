@@ -54,9 +54,15 @@ def test_a_wrong_number_has_as_many_digits_and_stands_where_the_right_one_stood(
         ("host 8.8.8.8", {"ip": 1}),
         ("ssn 123-45-6789", {"ssn": 1}),
         ("key sk-abcdefghijklmnopqrstuvwx", {"secret": 1}),
+        ("github_pat_11ABCDEFG0abcdefghijklmnopq", {"secret": 1}),
+        ("AIzaSyA1234567890abcdefghijklmnopqrstuv", {"secret": 1}),
+        ("glpat-abcdefghij1234567890 sk_live_abcdefghijklmnopqrstuvwx", {"secret": 2}),
+        ("host 2001:4860:4860::8888, and [2606:4700::1111]:443.", {"ip": 2}),
+        ("Grüße an jörg.müller@büro-köln.de und an 张伟@例子.公司", {"email": 2}),
         ("355909190063-746 = 355909189317", {}),
         ("card 4111 1111 1111 1112, host 127.0.0.1, version 1.2.3.4000", {}),
         ("in 1881, 1906 and on 2024-01-02 at 10:30, 3.14159 and 1,000,000", {}),
+        ("at 20:01:02:03, in std::vector or 2001:db8::1, in fe80::1 and at @home", {}),
     ],
 )
 def test_personal_data_is_told_by_its_form_and_its_check_digits(
@@ -64,3 +70,26 @@ def test_personal_data_is_told_by_its_form_and_its_check_digits(
 ) -> None:
     assert kinds(text) == found
     assert (mask(text) == text) is (not found)
+
+
+_BODY = "MIIEpAIBAAKCAQEAsecretbody\n\nsecondline0123456789abcdef=="
+
+
+@pytest.mark.parametrize("kind", ["RSA PRIVATE KEY", "PRIVATE KEY", "PGP PRIVATE KEY BLOCK"])
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (f"My\n-----BEGIN KIND-----\n{_BODY}\n-----END KIND-----\nown.", "My\n[secret]\nown."),
+        (f"Mine: -----BEGIN KIND-----\n{_BODY}", "Mine: [secret]"),
+        (f"{_BODY}\n-----END KIND-----, it ends.", "[secret], it ends."),
+        (f"a -----BEGIN KIND-----{_BODY}-----END KIND----- b " * 2, "a [secret] b a [secret] b "),
+    ],
+    ids=["whole", "without its end", "without its beginning", "two"],
+)
+def test_a_private_key_is_masked_with_its_body(kind: str, text: str, left: str) -> None:
+    assert mask(text.replace("KIND", kind)) == left
+
+
+def test_a_public_key_is_no_secret() -> None:
+    text = f"-----BEGIN PUBLIC KEY-----\n{_BODY}\n-----END PUBLIC KEY-----"
+    assert mask(text) == text

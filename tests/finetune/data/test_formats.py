@@ -278,6 +278,43 @@ def test_what_follows_the_last_answer_that_counts_is_left_out(tmp_path: Path) ->
     assert [line for line, _ in told(done.folder, "repaired")] == [1]
     assert told(done.folder, "left out") == [(2, "all its answers have weight 0")]
     assert told(done.folder, "broken") == [(3, "a weight is 0 or 1, not 0.5")]
+    assert [reason for _, reason in told(done.folder, "repaired")] == [
+        "a last answer of weight 0 was left out, with its question"
+    ]
+
+
+def test_a_weight_of_another_type_is_named_as_what_it_is(tmp_path: Path) -> None:
+    done, _ = made(tmp_path, [weighted(1), weighted("0")])
+    assert told(done.folder, "broken") == [(2, "a weight is 0 or 1, not '0'")]
+
+
+def test_a_trained_answer_that_is_joined_with_one_of_weight_0_is_left_out_by_its_true_reason(
+    tmp_path: Path,
+) -> None:
+    ignored = {**A, "weight": 0}
+    done, _ = made(tmp_path, [weighted(1), {"messages": [Q, ignored, {**A, "content": "Deep."}]}])
+    ((line, reason),) = told(done.folder, "left out")
+    assert line == 2
+    assert "joined with the one beside it" in reason
+
+
+def test_one_odd_row_does_not_end_the_set(tmp_path: Path) -> None:
+    rows = [{"instruction": "How deep?", "output": "Nine fathoms.", "history": h} for h in ([], 5)]
+    done, train = made(tmp_path, rows)
+    assert len(train) == 1
+    assert told(done.folder, "broken") == [(2, "the history is no list of turns")]
+
+
+@pytest.mark.parametrize("name", ["system", "developer", " System ", "boss"])
+def test_a_system_message_of_its_own_by_any_name_keeps_out_the_one_of_the_options(
+    tmp_path: Path, name: str
+) -> None:
+    own = {"role": name, "content": "Be brief."}
+    options = replace(ALL, system="Be long.", roles=(("boss", "system"),))
+    _, (row,) = made(tmp_path, [{"messages": [own, Q, A]}], options)
+    assert row["messages"][0] == {"role": "system", "content": "Be brief."}
+    _, (pair,) = made(tmp_path, [{**PREFERRED, "prompt": [own, Q]}], options)
+    assert pair["prompt"][0] == {"role": "system", "content": "Be brief."}
 
 
 def test_an_answer_joined_with_one_of_weight_0_is_not_trained_either(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A preference set must not train on what the chat set of the same run holds out."""
+"""No set trains on what it holds out, nor on what the chat set of the same run holds out."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from finetune.data import DataSet, load, refuse_leaks
-from finetune.data.leaks import leaks
+from finetune.data import DataSet, Options, Source, load, prepare, refuse_leaks
+from finetune.data.leaks import leaks, refuse_shared, shared
 from finetune.errors import SetError
+from tests.finetune.data.files import ALL, distinct, lines, read, told
 from tests.finetune.training import sets
 
 LONG = "Verily, this answer is longer than a word or two."
@@ -76,3 +77,57 @@ def test_a_leak_is_refused_by_its_lines_with_what_to_type(tmp_path: Path) -> Non
 def test_rows_of_no_shape_are_passed_over(tmp_path: Path, bad: Any) -> None:
     data, pairs = both(tmp_path, [bad], [bad, {"messages": [{"role": 1}]}], [bad])
     assert leaks(data, pairs) == []
+
+
+def conversations(count: int) -> list[dict[str, Any]]:
+    """Exchanges alone, and each at the beginning of a longer conversation."""
+    turns = [
+        sets.turns(one["instruction"], f"{one['output']} {n}")
+        for n, one in enumerate(distinct(2 * count))
+    ]
+    first, second = turns[:count], turns[count:]
+    return [
+        {"messages": row}
+        for one, other in zip(first, second, strict=True)
+        for row in (one, [*one, *other])
+    ]
+
+
+def test_rows_that_share_an_exchange_are_held_out_together(tmp_path: Path) -> None:
+    source = lines(tmp_path / "rows.jsonl", conversations(60))
+    for name, kind in (("chat", "chat"), ("pairs", "preference")):
+        done = prepare([source], tmp_path / name, Options(valid=0.15, test=0.15, kind=kind))  # type: ignore[arg-type]
+        assert all(done.counts.values())
+    data = load(tmp_path / "chat")
+    assert sum(map(len, (data.train, data.valid, data.test))) == 120
+    assert shared(data) == []
+    assert leaks(data, load(tmp_path / "pairs")) == []
+
+
+def test_a_training_row_with_an_exchange_of_a_given_held_out_file_is_left_out(
+    tmp_path: Path,
+) -> None:
+    rows = conversations(5)
+    train = lines(tmp_path / "rows.jsonl", rows[1::2])
+    held = lines(tmp_path / "held.jsonl", rows[0:4:2])
+    done = prepare([train, Source(held, "test")], tmp_path / "set", ALL)
+    assert [line for line, _ in told(done.folder, "leak")] == [1, 2]
+    assert len(read(done.folder / "train.jsonl")) == 3
+    assert shared(load(done.folder)) == []
+
+
+def test_a_set_that_trains_on_what_it_holds_out_is_refused_with_what_to_type(
+    tmp_path: Path,
+) -> None:
+    long = {"messages": [*sets.turns("Who?", LONG), *sets.turns("And then?", "No one.")]}
+    data, _ = both(tmp_path, [chat("A?", "B."), long], [chat("WHO", LONG)], [])
+    with pytest.raises(SetError, match=r"1 row .* \(lines 2\)") as caught:
+        refuse_shared(data)
+    assert f"--data {data.folder} --fix" in caught.value.hint
+
+
+def test_a_role_by_another_known_name_hides_no_leak(tmp_path: Path) -> None:
+    asked, said = sets.turns("Who?", LONG)
+    human = {"messages": [{**asked, "role": "human"}, {**said, "role": "gpt"}]}
+    data, _ = both(tmp_path, [human, chat("A?", "B.")], [chat("Who?", LONG)], [])
+    assert shared(data) == [1]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from finetune.data import Journal, Options, Source, load, prepare
+from finetune.data import Journal, Options, Source, load, prepare, refuse_leaks
 from finetune.data.rows import Split
 from finetune.data.voice import Unit, units
 from tests.finetune.data.files import WORDS, distinct, lines, read, told
@@ -62,6 +62,44 @@ def test_plain_versions_move_no_text_to_another_split(dictionary: Path, tmp_path
     assert sum(after.counts.values()) == 225
     for name in ("train", "valid", "test"):
         assert answers(after.folder, name) == answers(before.folder, name)
+
+
+def test_plain_versions_that_are_alike_bind_no_texts_and_two_journals_hold_the_same_out(
+    dictionary: Path, tmp_path: Path
+) -> None:
+    styled = [unit.text for unit in units(dictionary, "dictionary") if isinstance(unit, Unit)]
+    for number in range(2):
+        with Journal(tmp_path / f"journal-{number}") as journal:
+            for at, one in enumerate(styled):
+                journal.keep("plain", one, f"A thing of sort {at % (7 + number)} is meant here.")
+    before = prepare([dictionary], tmp_path / "before", HALF)
+    chat = prepare([dictionary], tmp_path / "chat", HALF, journal=Journal(tmp_path / "journal-0"))
+    options = replace(HALF, kind="preference")
+    pairs = prepare(
+        [dictionary], tmp_path / "pairs", options, journal=Journal(tmp_path / "journal-1")
+    )
+    assert chat.counts["train"] > before.counts["train"]
+    for name in ("train", "valid", "test"):
+        assert answers(chat.folder, name) == answers(before.folder, name)
+        assert answers(pairs.folder, name) <= answers(before.folder, name)
+    refuse_leaks(load(chat.folder), load(pairs.folder))
+
+
+def test_a_plain_version_near_a_given_held_out_one_is_left_out(
+    dictionary: Path, tmp_path: Path
+) -> None:
+    held = tmp_path / "held.txt"
+    held.write_text("ZYTHUM, n.  A drink that nobody has ever had a second glass of in peace.")
+    with Journal(tmp_path / "journal") as journal:
+        for path in (dictionary, held):
+            for unit in units(path, "dictionary"):
+                if isinstance(unit, Unit):
+                    journal.keep("plain", unit.text, "A kind of beer that is made of barley malt.")
+    options = Options(valid=0, test=0, format="dictionary")
+    book = Journal(tmp_path / "journal")
+    done = prepare([dictionary, Source(held, "test")], tmp_path / "set", options, journal=book)
+    assert done.counts["train"] == 150
+    assert done.told["leak"] == 150
 
 
 def test_more_rows_move_no_row_to_another_split(tmp_path: Path) -> None:

@@ -112,6 +112,13 @@ def test_few_rows_come_first_where_a_figure_is_bad_that_more_would_mend() -> Non
     assert "50 training rows" in found[0].found
 
 
+def test_a_classifier_of_few_rows_is_not_told_to_have_a_model_write_more() -> None:
+    bad = evaluation(rows=50, labels=labels(close(0.5, 0.2), 0.1))
+    few, _ = advise(bad, Recipe(task="classify"), [])
+    assert few.code == "too-little-data"
+    assert "--model" not in " ".join(few.tries)
+
+
 def test_a_rising_loss_on_validation_rows_is_bad_only_where_the_last_weights_were_kept() -> None:
     metrics = [{"stage": "sft", "step": n, "valid_loss": loss} for n, loss in ((1, 2.0), (2, 2.4))]
     assert advise(evaluation(), Recipe(early_stop=3), metrics) == []

@@ -264,6 +264,8 @@ def test_what_cannot_be_had_is_told_before_anything_is_loaded(
 ) -> None:
     with pytest.raises(ExportError, match="system text"):
         export(run, tmp_path / "out", Options(("gguf",), system='Say """ often.'))
+    plain = export(run, tmp_path / "plain", Options(("adapter",), system='Say """ often.'))
+    assert plain.modelfile is None
     with pytest.raises(ExportError, match="An adapter in GGUF") as caught:
         export(strange, tmp_path / "out", Options(("gguf-adapter",)))
     assert caught.value.hint.endswith("--kind gguf")

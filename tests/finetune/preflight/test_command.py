@@ -10,6 +10,8 @@ import pytest
 
 from agent.__main__ import main
 from finetune import recipe as recipes
+from finetune.training.train import train
+from tests.finetune import tiny_model
 from tests.finetune.preflight.conftest import MAKE_RECIPE, MAKE_SET, chat
 
 
@@ -46,6 +48,32 @@ def test_errors_are_printed_with_line_and_remedy_and_fail(
     assert "  fix: Remove the row" in out
     assert out.endswith("1 error.\n")
     assert "all rows tokenized" in out
+
+
+def test_a_runs_recipe_is_checked_with_the_template_that_the_run_holds(
+    typed, set_of: MAKE_SET, recipe_of: MAKE_RECIPE, tmp_path: Path
+) -> None:
+    template = tmp_path / "mine.jinja"
+    template.write_text("{{ '<|im_start|>' }}" + tiny_model.CHAT_TEMPLATE)
+    data, run = set_of(), tmp_path / "run"
+    train(recipe_of(chat_template=str(template), max_steps=1), data, run)
+    template.write_text("{{ messages | nothing }}")
+    code, out, _ = typed(run / "recipe.toml", "--data", data)
+    assert (code, "template-of-your-own" in out) == (0, True)
+    (run / "chat_template.jinja").unlink()
+    code, _, err = typed(run / "recipe.toml", "--data", data)
+    assert code == 1
+    assert f"back as {run / 'chat_template.jinja'}" in " ".join(err.split())
+
+
+def test_a_base_in_the_home_folder_is_found(
+    typed, set_of: MAKE_SET, base: Path, recipe_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(base.parent))
+    recipe_file.write_text(recipe_file.read_text().replace(str(base), "~/tiny"))
+    code, out, _ = typed(recipe_file, "--data", set_of())
+    assert (code, "No errors." in out) == (0, True)
+    assert typed("small-cpu", "--base", "~/tiny", "--data", set_of(name="other"))[0] == 0
 
 
 def test_fix_names_the_copies_and_succeeds(typed, set_of: MAKE_SET, recipe_file: Path) -> None:

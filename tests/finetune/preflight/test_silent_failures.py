@@ -306,6 +306,15 @@ def test_a_module_that_is_not_there_is_passed_over_by_peft(
     assert every.level == "error"
 
 
+def test_an_answer_of_weight_0_has_no_loss_and_that_is_no_finding(
+    recipe_of: MAKE_RECIPE, set_of: MAKE_SET
+) -> None:
+    first, second = sets.turns("Where is the owl?", "By the barn."), sets.turns("And then?", "No.")
+    row = {"messages": [first[0], {**first[1], "weight": 0}, *second]}
+    codes = {one.code for one in check(recipe_of(), set_of(row)).findings}
+    assert not codes & {"answer-start-untrained", "served-otherwise"}
+
+
 def test_training_and_serving_are_compared_token_for_token(
     base_with: MAKE_BASE, recipe_of: MAKE_RECIPE, set_of: MAKE_SET
 ) -> None:

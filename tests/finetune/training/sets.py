@@ -33,9 +33,9 @@ def pairs(count: int) -> list[dict[str, Any]]:
     return rows
 
 
-def labelled(count: int) -> list[dict[str, Any]]:
+def labelled(count: int, *, start: int = 0) -> list[dict[str, Any]]:
     rows = []
-    for number in range(count):
+    for number in range(start, start + count):
         animal, label = (("fox", "wild"), ("hen", "tame"))[number % 2]
         rows.append({"text": f"The {animal} went by at {number}.", "label": label})
     return rows

@@ -52,6 +52,16 @@ def test_a_run_goes_on_with_its_own_copy_of_a_template_that_changed_or_went(
     assert caught.value.hint
 
 
+@pytest.mark.parametrize(
+    "text", ["[]", "5", "{", "{}", '{"schema": 1}', '{"schema": 1, "command": 2, "stages": []}']
+)
+def test_a_damaged_record_is_called_so_with_what_to_do(tmp_path: Path, text: str) -> None:
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(RunError, match=r"run\.json is damaged") as caught:
+        runs.read(tmp_path)
+    assert "--out RUN" in caught.value.hint
+
+
 def test_a_template_that_is_not_there_begins_no_run(
     recipe_of: MakeRecipe, data: Path, tmp_path: Path
 ) -> None:

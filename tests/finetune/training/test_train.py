@@ -153,7 +153,7 @@ def test_a_classifier_learns_its_labels(method: str, recipe_of: MakeRecipe, tmp_
     from transformers import AutoConfig
 
     rows = sets.labelled(32)
-    data = sets.write(tmp_path / "data", "classify", rows, rows[:8])
+    data = sets.write(tmp_path / "data", "classify", rows, sets.labelled(8, start=32))
     recipe = recipe_of(task="classify", method=method, batch_size=8)
     result = train(recipe, data, tmp_path / "run")
     assert result.valid_loss is not None
@@ -172,7 +172,9 @@ def test_what_is_trained_beside_weights_of_16_bits_has_32(
     from peft import load_peft_weights
 
     if task == "classify":
-        data = sets.write(tmp_path / "data", "classify", sets.labelled(32), sets.labelled(8))
+        data = sets.write(
+            tmp_path / "data", "classify", sets.labelled(32), sets.labelled(8, start=32)
+        )
     recipe = recipe_of(task=task, precision="bf16", batch_size=4, epochs=4)
     with quiet():
         model = (
