@@ -2,7 +2,7 @@
 
 English and by words: a denial reaches to the end of its clause, a word such as "myth" over its
 whole sentence; words of opposite meaning are told by `opposites`. Irony and denials in other words
-("failed to", "lacks") are not seen.
+("lacks", "hardly") are not seen.
 """
 
 from __future__ import annotations
@@ -11,13 +11,17 @@ import re
 from collections.abc import Callable
 
 from agent.opposites import opposites
+from knowledge.sentences import sentences
 
+FAILED = r"(?:fail(?:s|ed|ing)?|unable|refus(?:es?|ed|ing)|declin(?:es?|ed|ing))\s+to\b"
+"""A pattern of verbs behind which stands what was not done."""
 _NEGATION = re.compile(
     r"\bnot\b(?!\s+(?:only|just|merely|least)\b)"
     r"|\bno\b(?!\.|\s+(?:doubt\b|(?:fewer|less|more|later|earlier|sooner)\s+than\b))"
     r"|\b(?:never|none|nobody|nothing|neither|nor|without|cannot)\b|n['’]t\b"
     r"|\b(?:deny|den(?:ies|ied|ying)|refut(?:e[sd]?|ing)|disprov(?:e[sdn]?|ing)"
-    r"|reject(?:s|ed|ing)?)\b",
+    r"|reject(?:s|ed|ing)?)\b"
+    rf"|(?<!not )(?<!never )(?<!n['’]t )\b{FAILED}",
     re.IGNORECASE,
 )
 _DISOWNED = re.compile(
@@ -32,9 +36,20 @@ _DISOWNED = re.compile(
     re.IGNORECASE,
 )
 _CLAUSE_END = re.compile(r"[,;:.!?()–—](?=\s|$)|\b(?:but|because|although|though|while|whereas)\b")
+_CLAUSE_START = re.compile(rf"{_CLAUSE_END.pattern}|\b(?:and|or)\b")
+_APART = re.compile(
+    r"\bwithout\Z|\b(?:in|at|by|to|of|on|for|with|from|as|under)\s+(?:no|none|nothing|nobody)\Z",
+    re.IGNORECASE,
+)
+"""Denials that leave the verb before them as it is: "with no warning", not "it paid no tax"."""
+_VERBAL = re.compile(r"not|never|cannot|n['’]t", re.IGNORECASE)
+"""Denials behind which the verb stands that they deny."""
 _SHARE = 0.25
 """The share of a claim's words that a denial must reach, unless it denies one of them at once."""
 _UNTIL = re.compile(r"\b(?:until|till|before)\b", re.IGNORECASE)
+
+Content = Callable[[str], set[str]]
+"""The words of a text that count."""
 
 
 def denies(text: str) -> bool:
@@ -42,8 +57,11 @@ def denies(text: str) -> bool:
     return bool(_NEGATION.search(text) or _DISOWNED.search(text))
 
 
-def opposed(claim: str, said: str, content: Callable[[str], set[str]]) -> bool:
-    """Whether exactly one of the two denies what both speak of, or they say opposite things of it.
+def opposed(claim: str, said: str, content: Content) -> bool:
+    """Whether one of the two denies what the other says, or they say opposite things of it.
+
+    Where both deny something, each denial is held against what the other one denies: "nobody was
+    hurt" does not bear out that nothing burned.
 
     Args:
         claim: What is claimed.
@@ -53,19 +71,69 @@ def opposed(claim: str, said: str, content: Callable[[str], set[str]]) -> bool:
     if opposites(claim, said, content):
         return True
     if denies(claim):
-        return not denies(said)
-    if _DISOWNED.search(said):
+        return not denies(said) or _denies_alone(claim, said, content)
+    return bool(_DISOWNED.search(said)) or _hits(content(claim), said, content)
+
+
+def of_the_same(words: set[str], said: str, content: Content) -> list[str]:
+    """The sentences of a text that hold at least half of a claim's words."""
+    told = (said[span.start : span.end] for span in sentences(said))
+    return [each for each in told if 2 * len(words & content(each)) >= len(words)]
+
+
+def first_hit(reach: str, words: set[str], content: Content) -> bool:
+    """Whether the first word of content in a reach is one of the words."""
+    first = next((found for word in reach.split() if (found := content(word))), set())
+    return not words.isdisjoint(first)
+
+
+def _denies_alone(claim: str, said: str, content: Content) -> bool:
+    """Whether, of two texts that both deny, one denies what the other one says."""
+    mine, theirs = _denied(claim, content), _denied(said, content)
+    words, known = content(claim), content(said)
+    if any(_hits(words - mine, same, content) for same in of_the_same(words, said, content)):
         return True
-    words = content(claim)
+    for negation in _NEGATION.finditer(claim):
+        reach = _reach(claim, negation)
+        within = content(reach) & known
+        # What the other says without denying it.
+        plain = within - theirs
+        verb = _VERBAL.fullmatch(negation[0]) and first_hit(reach, plain, content)
+        if verb or 2 * len(plain) > len(within):
+            return True
+    return False
+
+
+def _hits(words: set[str], said: str, content: Content) -> bool:
+    """Whether a denial of a text reaches what the words claim."""
     for negation in _NEGATION.finditer(said):
-        end = _CLAUSE_END.search(said, negation.end())
-        reach = said[negation.end() : end.start() if end else len(said)]
+        reach = _reach(said, negation)
         until = _UNTIL.search(reach)
         if until and not words.isdisjoint(content(reach[until.end() :])):
             # What was "not seen until 1959" was seen in 1959.
             continue
         within = words & content(reach)
-        first = next((found for word in reach.split() if (found := content(word))), set())
-        if within and (not within.isdisjoint(first) or len(within) >= _SHARE * len(words)):
+        if within and (first_hit(reach, within, content) or len(within) >= _SHARE * len(words)):
             return True
     return False
+
+
+def _denied(text: str, content: Content) -> set[str]:
+    """All words of a text's denied clauses, and of its sentences that disown something."""
+    found: set[str] = set()
+    for negation in _NEGATION.finditer(text):
+        found |= content(_reach(text, negation))
+        if not _APART.search(text, 0, negation.end()):
+            starts = [0, *(end.end() for end in _CLAUSE_START.finditer(text, 0, negation.start()))]
+            found |= content(text[starts[-1] : negation.start()])
+    for span in sentences(text):
+        sentence = text[span.start : span.end]
+        if _DISOWNED.search(sentence):
+            found |= content(sentence)
+    return found
+
+
+def _reach(text: str, negation: re.Match[str]) -> str:
+    """What stands behind a negation, up to the end of its clause."""
+    end = _CLAUSE_END.search(text, negation.end())
+    return text[negation.end() : end.start() if end else len(text)]

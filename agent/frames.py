@@ -1,4 +1,4 @@
-"""Whether a text says something as a fact, or under a condition, in a story, or by a forgery.
+"""Whether a text says something as a fact, or asks it, or under a condition, in a story, a forgery.
 
 English and by words, sentence by sentence. A frame that an earlier sentence sets ("This is the plot
 of the film:") is not seen, and neither is a story that does not call itself one.
@@ -62,6 +62,7 @@ _OPEN = re.compile(
     re.IGNORECASE,
 )
 """By which a claim says that it is under a condition, too."""
+_ASKS = re.compile(r"\?[\s\"”'’)*_]*\Z")
 _MOST = 0.5
 """The share of a claim's words that must stand in a frame, and nowhere beside it."""
 
@@ -92,7 +93,8 @@ def unreal(claim: str, said: str, content: Callable[[str], set[str]]) -> bool:
     inside: list[str] = []
     beside: list[str] = []
     for sentence in _said(said):
-        if (_TOLD.search(sentence) and not told) or (_never_was(sentence) and not open_):
+        asked = _ASKS.search(sentence) and not _ASKS.search(claim)
+        if asked or (_TOLD.search(sentence) and not told) or (_never_was(sentence) and not open_):
             inside.append(sentence)
         elif open_:
             beside.append(sentence)

@@ -42,8 +42,23 @@ _UNITS = {
     "l": "litre litres liter liters", "gallon": "gallons", "percent": "%", "dollar": "$ dollars",
     "euro": "€ euros", "pound": "£ pounds", "cent": "cents", "°c": "celsius", "°f": "fahrenheit",
     "byte": "bytes", "kb": "", "mb": "", "gb": "", "tb": "", "watt": "watts w", "kw": "", "mw": "",
+    "acre": "acres", "hectare": "hectares ha", "knot": "knots kn kt kts", "fathom": "fathoms",
+    "league": "leagues", "furlong": "furlongs", "degree": "degrees °", "kelvin": "kelvins",
+    "volt": "volts", "ampere": "amperes amps", "hertz": "hz", "joule": "joules",
+    "calorie": "calories",
 }  # fmt: skip
+_PHRASES = {
+    "percentage point": r"percentage\s+points?|pp\b|p\.p\.",
+    "percent": r"per\s+cent\b",
+    "nautical mile": r"nautical\s+miles?|nmi\b",
+    "°c": r"(?:degrees?|°)\s*(?:c\b|celsius|centigrade)",
+    "°f": r"(?:degrees?|°)\s*(?:f\b|fahrenheit)",
+    "mile": r"mph\b",
+    "km": r"k(?:m/?h|ph)\b",
+}
+"""Units of several words or signs, and speeds by what is covered; patterns."""
 _UNIT = {word: unit for unit, words in _UNITS.items() for word in (unit, *words.split())}
+_LENGTHS = frozenset(["mm", "cm", "m", "km", "mile", "inch", "ft", "yard"])
 _TIME_WORDS = "second minute hour day week month quarter year decade century"
 _ADVERB_WORDS = "minutely hourly daily weekly monthly quarterly yearly annual annually"
 _TIMES = frozenset(_TIME_WORDS.split())
@@ -53,12 +68,23 @@ _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
 _MINUS = re.compile(r"(?:(?<![\w)\].])(?<!\d\s)[-−–]|\b(?:minus|negative)\s+)\Z", re.IGNORECASE)
 _SEPARATOR = re.compile(r"[\s\u00a0\u202f]+|-")
-_UNIT_AT = re.compile(r"[\s\u00a0\u202f-]*(°?[^\W\d_]+|[%€$£])", re.UNICODE)
+_GAP = r"[\s\u00a0\u202f-]*"
+_UNIT_AT = re.compile(rf"{_GAP}(°?[^\W\d_²³]+|[%€$£°])(?:([²³])|([23])\b)?")
+_RAISED_AT = re.compile(rf"{_GAP}(sq|square|cu|cubic)\b\.?\s*(?=([^\W\d_]+))", re.IGNORECASE)
+_PHRASE_AT = [
+    (unit, re.compile(_GAP + rf"(?:{pattern})", re.IGNORECASE))
+    for unit, pattern in _PHRASES.items()
+]
+_THING_AT = re.compile(r"[\s\u00a0\u202f-]+([^\W\d_]{3,}s)\b")
+_NO_THING = frozenset(["less", "plus", "minus", "times", "across", "versus", "perhaps", "always"])
 _CURRENCY = re.compile(r"([$€£])\s?\Z")
 _RATE = re.compile(
     r"(?:\b(?:per|each|every)\s+|/\s?|\ban?\s+)([^\W\d_]+)\b(?!\s+(?:ago|later|after|before|earlier))",
     re.IGNORECASE,
 )
+_POWER = re.compile(r"\d\s?(?:mm|cm|km|m|ft)[23]\Z")
+"""The 2 of km2, which counts nothing."""
+_SPEED = re.compile(r"\d\s?(?:mph|kph|kmh)\b", re.IGNORECASE)
 
 
 class Figure(NamedTuple):
@@ -70,12 +96,14 @@ class Figure(NamedTuple):
     """What measures it, singular; empty where no known unit stands at it."""
     bare: bool
     """It is the word `one` alone, which seldom counts."""
+    thing: str
+    """The plural that stands at it and is no known unit; empty where none does."""
 
 
 def figures(text: str) -> Iterator[Figure]:
     """The numbers of a text, in order. Number words that belong together are one number."""
     text = re.sub(r"(?<=\d)[,\u00a0\u202f](?=\d{3}(?!\d))", "", text)
-    tokens = list(_TOKEN.finditer(text))
+    tokens = [token for token in _TOKEN.finditer(text) if not _POWER.search(text, 0, token.end())]
     i = 0
     while i < len(tokens):
         first = tokens[i]
@@ -87,13 +115,17 @@ def figures(text: str) -> Iterator[Figure]:
         value, last = _read(text, tokens, i)
         start, end = first.start(), tokens[last].end()
         sign = "-" if value != "0" and _MINUS.search(text, 0, start) else ""
-        yield Figure(sign + value, _unit(text, start, end), first[0].lower() == "one" and last == i)
+        bare = first[0].lower() == "one" and last == i
+        unit = _unit(text, start, end)
+        yield Figure(sign + value, unit, bare, "" if unit else _thing(text, end))
         i = last + 1
 
 
 def rates(text: str) -> set[str]:
     """The units of time that something is counted by: `per day`, `a day`, `daily` give `day`."""
     found = {_UNIT.get(rate[1].lower(), "") for rate in _RATE.finditer(text)} & _TIMES
+    if _SPEED.search(text):
+        found.add("hour")
     return found | {_UNIT[word] for word in _words(text) if word in _ADVERBS}
 
 
@@ -160,8 +192,24 @@ def _next(text: str, tokens: list[re.Match[str]], i: int) -> str | None:
 def _unit(text: str, start: int, end: int) -> str:
     if money := _CURRENCY.search(text, 0, start):
         return _UNIT[money[1]]
+    for unit, phrase in _PHRASE_AT:
+        if phrase.match(text, end):
+            return unit
+    power = ""
+    if raised := _RAISED_AT.match(text, end):
+        if raised[2].lower() not in _UNIT:
+            return ""
+        power, end = ("square" if raised[1][0] in "sS" else "cubic"), raised.end()
     after = _UNIT_AT.match(text, end)
-    return _UNIT.get(after[1].lower(), "") if after else ""
+    unit = _UNIT.get(after[1].lower(), "") if after else ""
+    if after and unit in _LENGTHS and (mark := after[2] or after[3]):
+        power = "square" if mark in "²2" else "cubic"
+    return f"{power} {unit}".strip()
+
+
+def _thing(text: str, end: int) -> str:
+    after = _THING_AT.match(text, end)
+    return after[1].lower() if after and after[1].lower() not in _NO_THING else ""
 
 
 def _plain(value: Decimal) -> str:

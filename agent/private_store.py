@@ -7,6 +7,7 @@ wrong. SQLite's errors stop here.
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
 import threading
 import time
@@ -56,7 +57,7 @@ class PrivateStore:
         except OSError as error:
             raise kind.error(
                 f"{self._name} cannot be opened: {error.strerror} ({path}).",
-                hint=f"Look at who may write there: ls -ld '{path.parent}'",
+                hint=f"Look at who may write there: ls -ld {shlex.quote(str(path.parent))}",
             ) from error
         with self._translated():
             self._db = sqlite3.connect(
@@ -153,7 +154,7 @@ class PrivateStore:
                     f"Another process is writing to {kind.name}: {self._path}.",
                     hint=f"Wait until it has ended, then: {kind.retry}",
                 ) from error
-            aside = f"mv '{self._path}' '{self._path}.broken'"
+            aside = shlex.join(["mv", str(self._path), f"{self._path}.broken"])
             hint = f"Move the file aside and a new one is made: {aside}"
             if code & 0xFF == sqlite3.SQLITE_FULL:
                 hint = f"Make room on the disk, then: {kind.retry}"

@@ -2,10 +2,10 @@
 
 A measure of overlap, not of truth. A number that the passage does not hold, another unit of
 measure at a number, a name it does not know, a "not" or a "myth" on one side only, "rose" for
-"fell", a condition or a story taken for a fact: each alone keeps a claim from being supported. Not
-seen are two things that have changed places, a name or a
-number of the passage that belongs to something else in it, and one wrong word among many that is
-none of these. Its threshold and what that lets through are in docs/LOG.md.
+"fell", a condition, a story or a hope taken for a fact: each alone keeps a claim from being
+supported. Not seen are two things that have changed places, a name or a number of the passage that
+belongs to something else in it, and one wrong word among many that is none of these. Its threshold
+and what that lets through are in docs/LOG.md.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 from agent.denial import opposed
 from agent.frames import unreal
+from agent.hedges import hedged
 from agent.names import names, unknown
-from agent.numerals import NUMBER_WORDS, figures, rates, times
+from agent.numerals import NUMBER_WORDS, Figure, figures, rates, times
 from knowledge.lexical import terms
 from knowledge.sentences import sentences
 from knowledge.types import Span
@@ -41,6 +42,7 @@ _WEIGHED_OTHERWISE = "who what which when where how why not no never nor neither
 _WITHOUT_CONTENT = frozenset(f"{_ADDED} {_WEIGHED_OTHERWISE}".split())
 """Stems that a claim adds by telling where it has something from, that ask, or that deny."""
 _NUMBER_STEMS = frozenset(stem for word in NUMBER_WORDS for stem in terms(word))
+_SCALES_OF_DEGREES = ({"degree", "°c"}, {"degree", "°f"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +132,12 @@ def says_something(claim: str) -> bool:
 
 
 def contradicts(claim: str, said: str) -> bool:
-    """Whether a sentence speaks against a claim in its words: see `opposes` and `agent.frames`.
+    """Whether a sentence speaks against a claim in its words: see `opposes`, `frames`, `hedges`.
 
-    So it does where it says under a condition, in a story or by a forgery what is claimed as a
-    fact.
+    So it does where it says under a condition, in a story, by a forgery, as a hope or a guess what
+    is claimed as a fact.
     """
-    return unreal(claim, said, _held) or opposes(claim, said)
+    return unreal(claim, said, _held) or hedged(claim, said, _held) or opposes(claim, said)
 
 
 def opposes(claim: str, said: str) -> bool:
@@ -145,17 +147,27 @@ def opposes(claim: str, said: str) -> bool:
 
 def _misnumbered(claim: str, wanted: set[str], passage: str) -> bool:
     """Whether a number of the claim is not the passage's, or measures or counts by another unit."""
-    units: dict[str, set[str]] = {}
+    there: dict[str, list[Figure]] = {}
     for figure in figures(passage):
-        units.setdefault(figure.value, set()).add(figure.unit)
-    if wanted - units.keys():
+        there.setdefault(figure.value, []).append(figure)
+    if wanted - there.keys():
         return True
     for figure in figures(claim):
-        there = units.get(figure.value, {""})
-        if figure.unit and "" not in there and figure.unit not in there:
+        known = there.get(figure.value)
+        if known and not any(_of_one_measure(figure, other) for other in known):
             return True
     counted, by = rates(claim), rates(passage)
     return bool(counted - by if by else counted - times(passage))
+
+
+def _of_one_measure(one: Figure, other: Figure) -> bool:
+    """Whether two figures of one value may measure the same: neither has a unit that bars it.
+
+    Two counted things may be one by two names; a thing and a unit are not.
+    """
+    if one.unit and other.unit:
+        return one.unit == other.unit or {one.unit, other.unit} in _SCALES_OF_DEGREES
+    return not (one.unit and other.thing) and not (one.thing and other.unit)
 
 
 def _held(text: str) -> set[str]:

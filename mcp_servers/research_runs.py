@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from agent.research.run import Research
     from agent.research.types import Step
 
-State = Literal["running", "done", "stopped", "failed", "unfinished"]
-"""`unfinished`: nobody of this server is at work on it."""
+State = Literal["running", "done", "stopped", "failed"]
 
 logger = logging.getLogger(__name__)
 
@@ -145,7 +144,9 @@ class Runs:
 
         journals, question = self.services.journals(), storable(question)
         for info in journals.runs():
-            if info.question != question or not (info.state == "open" or info.id in self._runs):
+            if (info.question, info.model) != (question, self.services.model):
+                continue
+            if not (info.state == "open" or info.id in self._runs):
                 continue
             journal = journals.open(info.id)
             if replace(journal.options, limits=options.limits) == options:

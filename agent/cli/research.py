@@ -100,6 +100,8 @@ def research(
     asked = {"library": console.library, "model": model, **limits}
     if delete is not None and (question or list_runs or resume is not None):
         raise UsageError("--delete stands alone.", hint="agent research --delete ID")
+    if list_runs and (question or resume is not None):
+        raise UsageError("--list stands alone.", hint="agent research --list")
     if offline and web:
         raise UsageError("--offline and --web exclude each other.")
     if out is not None:
@@ -136,7 +138,8 @@ def research(
             parts = Parts.from_env(asked, notify=console.note)
             more = limited(journal, parts.research.limits, limits)
             if journal.options.offline and (more or journal.report is None):
-                parts = offline_parts(parts, asked, console)
+                typed = f"--resume {journal.id}"
+                parts = offline_parts(parts, asked, console, typed)
         # A finished run is shown again, and needs neither its model nor its library.
         if (report := journal.report) is None or more is not None:
             try:

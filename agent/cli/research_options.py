@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from agent.cli.terminal import Console
+from agent.config import parts as listed
 from agent.errors import UsageError
 from agent.model_choice import LOCAL, SCRIPTED
 from agent.wiring import Parts
@@ -63,21 +64,41 @@ def _day(since: str) -> str:
 
     from agent.cli.filters import moment
 
-    return datetime.fromtimestamp(moment(since)).date().isoformat()
+    try:
+        return datetime.fromtimestamp(moment(since)).date().isoformat()
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(f"Too long ago: {since!r}", hint="Write 2026-01-31, 7d, 1y") from None
 
 
-def offline_parts(parts: Parts, asked: Mapping[str, object], console: Console) -> Parts:
-    """The parts of a run that uses no network.
+def offline_parts(
+    parts: Parts, asked: Mapping[str, object], console: Console, typed: str = "… --offline"
+) -> Parts:
+    """The parts of a run that uses no network: without a reranker, which is asked over it.
+
+    Args:
+        parts: By the settings.
+        asked: What was typed of them.
+        console: Told what is done without.
+        typed: What to type behind `agent research`, but for the model.
 
     Raises:
-        UsageError: The model would be asked over it.
+        UsageError: The model, or one that stands in for it, would be asked over it.
     """
     config = parts.config
-    if config.model != "embedded" and not config.model.startswith((LOCAL, SCRIPTED)):
+    if not _is_here(config.model):
         raise UsageError(
             f"The model {config.model} is asked over the network.",
-            hint="agent research … --offline --model embedded",
+            hint=f"agent research {typed} --model embedded",
         )
+    if far := [name for name in listed(config.fallbacks) if not _is_here(name)]:
+        raise UsageError(
+            f"The model {far[0]}, which stands in for {config.model}, is asked over the network.",
+            hint="agent config unset fallbacks",
+        )
+    if config.reranker:
+        console.note(f"Without the reranker {config.reranker}, which is asked over the network.")
+        asked = {**asked, "reranker": ""}
+        parts = Parts.from_env(asked, notify=console.note)
     from knowledge import weights
 
     if config.embedder == "none" or (
@@ -86,3 +107,8 @@ def offline_parts(parts: Parts, asked: Mapping[str, object], console: Console) -
         return parts
     console.note("Searching by words only: what searches by meaning is not on this machine.")
     return Parts.from_env({**asked, "embedder": "none"}, notify=console.note)
+
+
+def _is_here(model: str) -> bool:
+    """Whether a model answers without the network."""
+    return model == "embedded" or model.startswith((LOCAL, SCRIPTED))

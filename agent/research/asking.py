@@ -71,6 +71,11 @@ async def _said(model: ChatModel, messages: Sequence[Message], longest: int | No
     return "".join(pieces)
 
 
+def line(value: Any, longest: int | None = None) -> str:
+    """A text on one line, at most so many characters of it; empty where it is no text."""
+    return " ".join(value.split())[:longest] if isinstance(value, str) else ""
+
+
 def _parsed(said: str) -> Any:
     """The first JSON object or array in an answer; models like to put words or a fence around it.
 

@@ -24,12 +24,12 @@ class NotRead(AgentError):
 
 
 class PartlyFound(AgentError):
-    """One of two places could not be searched; `str(error)` is which and why, as a sentence."""
+    """One of several places could not be searched; `str(error)` is which and why, as a sentence."""
 
     def __init__(self, message: str, hits: Sequence[Hit], *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.hits = hits
-        """What the other one gave."""
+        """What the others gave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Gather(Protocol):
         """What one query finds for a sub-question, the best first.
 
         Raises:
-            PartlyFound: One of two places cannot be searched; it has the hits of the other.
+            PartlyFound: One of several places cannot be searched; it has the hits of the others.
             AgentError, KnowledgeError: It cannot be searched.
         """
 

@@ -11,8 +11,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from agent.names import names, unknown
 from agent.research.types import Hit, Origin, Source
-from agent.support import numbers
+from agent.support import numbers, opposes
 from knowledge.errors import FetchRefused
 from knowledge.guard.urls import parse
 from knowledge.sentences import sentences
@@ -30,6 +31,8 @@ _MIRRORED = 0.9
 """The Jaccard index of the words of two results from which on they tell of one text."""
 _EDITED = 0.6
 """The Jaccard index of the words of two sentences from which on one is the other, edited."""
+_FRAME = 4
+"""Words beside the names below which a sentence is too short to be told from another one."""
 _WORDY = 8
 """Words of a result below which it is too short to be told from another."""
 _WORD = re.compile(r"\w+")
@@ -83,8 +86,8 @@ class Chooser:
     def copy_of(self, text: str, read: Sequence[tuple[Source, str]]) -> Source | None:
         """A source that holds nearly all of a text; see `Choose.copy_of`.
 
-        A text that repeats another with a sentence edited in its figures is no copy: that it says
-        otherwise is worth knowing.
+        A text that repeats another with a sentence edited in its figures or names, or to say the
+        opposite, is no copy: that it says otherwise is worth knowing.
         """
         own = self._of(text)
         for source, other in read:
@@ -173,15 +176,14 @@ def _jaccard(one: set[str], other: set[str]) -> float:
 
 
 def _edited(text: str, other: str) -> bool:
-    """Whether a sentence of a text is one of the other's with other figures."""
+    """Whether a sentence of a text is one of the other's that says otherwise.
+
+    With other figures or other names, or denied, or turned round.
+    """
     mine, theirs = _said(text), _said(other)
     # What both say was not edited; of a copy little is left, so that few pairs are compared.
-    new, old = _figured(mine - theirs), _figured(theirs - mine)
-    return any(
-        figures != before and _jaccard(words, others) >= _EDITED
-        for words, figures in new
-        for others, before in old
-    )
+    new, old = [_Said(each) for each in mine - theirs], [_Said(each) for each in theirs - mine]
+    return any(one.edits(before) for one in new for before in old)
 
 
 def _said(text: str) -> set[str]:
@@ -189,7 +191,27 @@ def _said(text: str) -> set[str]:
     return {" ".join(text[span.start : span.end].split()) for span in sentences(text)}
 
 
-def _figured(said: Collection[str]) -> list[tuple[set[str], set[str]]]:
-    """The words and the figures of those sentences that have figures."""
-    found = ((set(_WORD.findall(each.lower())), numbers(each)) for each in said)
-    return [(words, figures) for words, figures in found if figures]
+class _Said:
+    """A sentence that only one of two texts has."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._words = set(_WORD.findall(text.lower()))
+        self._figures = numbers(text)
+        self._names = names(text)
+        self._rest = self._words - {name.lower() for name in self._names}
+
+    def edits(self, other: _Said) -> bool:
+        """Whether it says with nearly the same words what the other does not."""
+        figured = bool(self._figures and other._figures) and self._figures != other._figures
+        if _jaccard(self._words, other._words) >= _EDITED and (
+            figured or opposes(self._text, other._text) or opposes(other._text, self._text)
+        ):
+            return True
+        # A name may have several words, so that the share is taken of the others.
+        return bool(
+            min(len(self._rest), len(other._rest)) >= _FRAME
+            and _jaccard(self._rest, other._rest) >= _EDITED
+            and unknown(self._names, other._text)
+            and unknown(other._names, self._text)
+        )

@@ -2,8 +2,9 @@
 
 By words: the claims must share most of theirs, or both hold nearly all words of the question that
 they answer, before a difference counts. Made to be right where it speaks rather than to see all:
-two figures for two years, a rounded figure beside an exact one, figures of different units, or what
-a story or a forgery says beside a fact are no contradiction. Taken for one are two things that are
+two figures for two years, a rounded figure beside an exact one, one measure in two units, a year
+within a span that the other gives, or what a story or a forgery says beside a fact are no
+contradiction. Taken for one are two things that are
 called by the same words, such as a tower and the house beside that tower. English only where it
 reads months and denials.
 """
@@ -11,7 +12,7 @@ reads months and denials.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
@@ -20,6 +21,8 @@ from agent.models.reader.question import analyse
 from agent.names import names, unknown
 from agent.numerals import NUMBER_WORDS, figures
 from agent.research.about import speaks_of
+from agent.research.measures import converted, measure
+from agent.research.years import apart, days, years
 from agent.support import content, opposes
 from knowledge.lexical import terms
 from knowledge.sentences import sentences
@@ -32,15 +35,9 @@ _LEAST = 2
 """Words that must be shared."""
 _ROUNDED = Decimal("0.05")
 """How far a round or an approximate figure may be from an exact one."""
+_COMPARABLE = 3
+"""How many times the one measure the other may be for both to be of one thing."""
 
-_YEAR = re.compile(r"(?<![\w.,$€£])(1[0-9]{3}|20[0-9]{2})(?![\w%]|[.,]\d)")
-_MONTHS = (
-    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
-)  # fmt: skip
-_MONTH = r"(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
-_DAY = re.compile(
-    rf"\b(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}\b|\b{_MONTH}\s+(\d{{1,2}})(?:st|nd|rd|th)?\b"
-)
 _ABOUT = re.compile(
     r"\b(?:about|around|roughly|nearly|almost|approximately|some|more than|over|at least|up to"
     r"|fewer than|less than|under|estimated)\b",
@@ -180,44 +177,65 @@ def _listing(text: str, stems: Set[str]) -> str:
 
 def _dates(one: str, other: str) -> tuple[str, str] | None:
     """Years that differ; or in the same year, or without one, days."""
-    years, others = set(_YEAR.findall(one)), set(_YEAR.findall(other))
-    if years and others and not years & others:
-        return _listed(years), _listed(others)
-    if bool(years) != bool(others):
+    mine, theirs = years(one), years(other)
+    if apart(mine, theirs):
+        return _listed({year.said for year in mine}), _listed({year.said for year in theirs})
+    if bool(mine) != bool(theirs):
         return None
-    days, there = set(_days(one)), set(_days(other))
-    if days and there and not days & there:
-        return _listed(days), _listed(there)
+    here, there = set(days(one)), set(days(other))
+    if here and there and not here & there:
+        return _listed(here), _listed(there)
     return None
-
-
-def _days(text: str) -> Iterator[str]:
-    for found in _DAY.finditer(text):
-        month = (found[2] or found[3]).lower()
-        yield f"{int(found[1] or found[4])} {_MONTHS[_MONTHS.index(month)].capitalize()}"
 
 
 def _amounts(one: str, other: str) -> tuple[str, str] | None:
     """Figures of one unit, or of one counted thing, that differ; not those of other years."""
-    years, others = set(_YEAR.findall(one)), set(_YEAR.findall(other))
-    if years and others and not years & others:
+    if apart(years(one), years(other)):
         return None
     mine, theirs = _counted(one), _counted(other)
     loose = bool(_ABOUT.search(one) or _ABOUT.search(other))
+    if any(converted(x, u, y, v) for u, xs in mine.items() for x in xs
+           for v, ys in theirs.items() for y in ys if u != v):  # fmt: skip
+        return None
     for unit in sorted(mine.keys() & theirs.keys()):
         a, b = mine[unit], theirs[unit]
         if not any(x == y or _near(x, y, loose) for x in a for y in b):
             shown = "" if unit.startswith(_THING) else unit
             return _listed(a, shown), _listed(b, shown)
+    return _of_two_units(mine, theirs)
+
+
+def _of_two_units(mine: dict[str, set[str]], theirs: dict[str, set[str]]) -> tuple[str, str] | None:
+    """What differs where each gives one measure of a kind, in a unit of its own.
+
+    Of two that are far from each other, one measures something else: its length, its width.
+    """
+    here, there = _measures(mine), _measures(theirs)
+    for kind in sorted(here.keys() & there.keys()):
+        if len(here[kind]) == len(there[kind]) == 1:
+            (a, said), (b, other) = here[kind][0], there[kind][0]
+            if min(a, b) > 0 and max(a, b) <= _COMPARABLE * min(a, b):
+                return said, other
     return None
+
+
+def _measures(counted: dict[str, set[str]]) -> dict[str, list[tuple[Decimal, str]]]:
+    """By kind, how much, and how it is said."""
+    found: dict[str, list[tuple[Decimal, str]]] = {}
+    for unit, values in counted.items():
+        for value in values:
+            if known := measure(value, unit):
+                found.setdefault(known[0], []).append((known[1], f"{value} {unit}"))
+    return found
 
 
 def _counted(text: str) -> dict[str, set[str]]:
     """Figures by their unit of measure, or else by `_THING` and what is counted; no years."""
     found: dict[str, set[str]] = {}
-    years, days = set(_YEAR.findall(text)), {d.split()[0] for d in _days(text)}
+    dated = {str(end) for year in years(text) for end in (year.first, year.last)}
+    dated |= {day.split()[0] for day in days(text)}
     for figure in figures(text):
-        if figure.bare or figure.value in years or (figure.value in days and not figure.unit):
+        if figure.bare or (figure.value in dated and not figure.unit):
             continue
         if unit := figure.unit or _thing(text, figure.value):
             found.setdefault(unit, set()).add(figure.value)

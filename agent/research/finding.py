@@ -39,6 +39,9 @@ ROUND = 100
 """The units of progress of a round."""
 _SEARCHED, _READ = 15, 90
 """Where searching and reading end of it; reflection is the rest."""
+_SPARE_NOTES = "spare notes:"
+"""How the key of notes begins that the spare hands took in the place of a model. A larger budget
+has the model take its own; without one they are found again."""
 _PAGES = 6
 """At the same time; the web server keeps the limits of each host."""
 
@@ -94,7 +97,7 @@ class Finding:
         """By query, what one of two places gave; not recorded, so that a resumed run asks again."""
         # Who reads without tokens takes notes for every sub-question.
         self._for_all = not model.count("word")
-        kept = journal.all_done("notes:")
+        kept = [*journal.all_done("notes:"), *journal.all_done(_SPARE_NOTES)]
         self._highest = max((note["n"] for notes in kept for note in notes), default=0)
         """The number of the last note."""
 
@@ -172,10 +175,9 @@ class Finding:
             key = f"choose:{n}:{part.n}"
             if (kept := self._journal.done(key)) is None:
                 ranked = [self._hits(part, query) for query in queries]
-                limit = SPARE * self._journal.options.pages
-                kept = as_json(self._stages.choose.best(ranked, self._seen, limit))
-                if all(self._journal.done(_search_key(part, q)) is not None for q in queries):
-                    self._journal.record(key, kept)
+                kept = as_json(self._best(ranked, begun := f"begun:{n}:{part.n}"))
+                whole = all(self._journal.done(_search_key(part, q)) is not None for q in queries)
+                self._journal.record(key if whole else begun, kept)
             chosen[part.n] = [from_json(Hit, data) for data in kept]
 
     async def _search(self, query: str, parts: Sequence[Part]) -> Step:
@@ -208,6 +210,14 @@ class Finding:
             self._journal.record(_search_key(part, query), as_json(mine), self._spending.used)
         return Step("search", f"“{query}”: {len(hits)} found", first.n)
 
+    def _best(self, ranked: Sequence[Sequence[Hit]], begun: str) -> list[Hit]:
+        """What is worth reading: first what was read of the choice of a search that had failed."""
+        before = [from_json(Hit, data) for data in self._journal.done(begun) or ()]
+        read = [hit for hit in before if self._journal.done(_read_key(hit)) is not None]
+        limit = SPARE * self._journal.options.pages
+        seen = self._seen | {hit.url for hit in read}
+        return [*read, *self._stages.choose.best(ranked, seen, limit)][:limit]
+
     def _hits(self, part: Part, query: str) -> list[Hit]:
         kept = self._journal.done(_search_key(part, query))
         if kept is None:
@@ -223,7 +233,7 @@ class Finding:
         hit = hits[0]
         if hit.url in self.failed:  # for another sub-question, in this round
             return [], False
-        key = f"read:{hit.origin}:{hit.url}"
+        key = _read_key(hit)
         if (kept := self._journal.done(key)) is None:
             kept = await self._read(key, hit)
         if "failed" in kept:
@@ -239,7 +249,7 @@ class Finding:
         parts = {hit.part for hit in hits}
         if self._for_all:
             parts = {part.n for part in self._plan.parts}
-        if kept["copy_of"] or stub(self._journal.text(source.id), source.title):
+        if kept["copy_of"] or stub(source, self._journal.text(source.id)):
             self._fruitless.add(hit.url)
         if kept["copy_of"]:
             self._copies.add(source.id)
@@ -273,6 +283,8 @@ class Finding:
         if why:
             journal.record(key, {"failed": why}, self._spending.used)
             return {"failed": why}
+        if why := stub(source, text):
+            source = replace(source, flags=(*source.flags, f"nothing was noted: {why}"))
         async with self._one_by_one:
             read = [
                 (known, journal.text(known.id))
@@ -295,7 +307,11 @@ class Finding:
             if part.n not in parts:
                 continue
             key = f"notes:{part.n}:{source.id}"
-            if (kept := self._journal.done(key)) is None:
+            kept = self._journal.done(key)
+            if kept is None and hands is not self._stages.hands:
+                key = f"{_SPARE_NOTES}{part.n}:{source.id}"
+                kept = self._journal.done(key)
+            if kept is None:
                 try:
                     taken = await self._take(part, source, hands, budget)
                 except (BadModelOutput, ContextTooLong) as error:
@@ -321,6 +337,10 @@ class Finding:
 def _placed(step: Step, start: int, end: int, done: int, total: int) -> Step:
     """A step at its place within the round."""
     return replace(step, done=start + (end - start) * done // total, total=ROUND)
+
+
+def _read_key(hit: Hit) -> str:
+    return f"read:{hit.origin}:{hit.url}"
 
 
 def _search_key(part: Part, query: str) -> str:

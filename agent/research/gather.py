@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from hashlib import sha256
 from itertools import chain, zip_longest
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Protocol
@@ -80,8 +79,22 @@ class WebGather:
         queries = [query]
         if 0 < len(self._domains) <= _DOMAINS:
             queries = [f"{query} site:{domain}" for domain in self._domains]
-        answers = await asyncio.gather(*(self._found(part, asked) for asked in queries))
-        return _in_turn(answers)
+        asked = [self._found(part, each) for each in queries]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        found, failed = [], []
+        for answer in answers:
+            if isinstance(answer, AgentError):
+                failed.append(answer)
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                found.append(answer)
+        if failed and not found:
+            raise failed[0]
+        if failed:
+            why = f"Not every domain could be searched: {failed[0]}"
+            raise PartlyFound(why, _in_turn(found), hint=failed[0].hint)
+        return _in_turn(found)
 
     async def read(self, hit: Hit) -> tuple[Source, str]:
         """Fetch a page, part by part; see `Gather.read`."""
@@ -114,9 +127,9 @@ class WebGather:
             date=_said(first, "date") or hit.date,
             retrieved_at=_said(kept, "fetched_at") or _now(),
             snapshot=_said(kept, "id"),
-            sha256=_hash(text),
+            sha256="",
             flags=flags,
-            length=len(text),
+            length=0,
         ), text
 
     async def aclose(self) -> None:
@@ -212,9 +225,9 @@ class LibraryGather:
             date="",
             retrieved_at=_now(),
             snapshot="",
-            sha256=_hash(text),
+            sha256="",
             flags=flags,
-            length=len(text),
+            length=0,
         ), text
 
     async def aclose(self) -> None:
@@ -236,9 +249,11 @@ class BothGather:
         """
         both = (self._library.search(part, query), self._web.search(part, query))
         library, web = await asyncio.gather(*both, return_exceptions=True)
-        answers: list[list[Hit]] = []
+        answers: list[Sequence[Hit]] = []
         failed: dict[str, AgentError | KnowledgeError] = {}
         for place, answer in (("library", library), ("web", web)):
+            if isinstance(answer, PartlyFound):
+                answers.append(answer.hits)
             if isinstance(answer, AgentError | KnowledgeError):
                 failed[place] = answer
             elif isinstance(answer, BaseException):
@@ -248,9 +263,11 @@ class BothGather:
         if not answers:
             raise failed["web"]
         if failed:
-            ((place, error),) = failed.items()
+            place, error = next(reversed(failed.items()))
             why = f"The {place} could not be searched: {error}"
-            raise PartlyFound(why, answers[0], hint=error.hint)
+            if isinstance(error, PartlyFound):
+                why = str(error)
+            raise PartlyFound(why, _in_turn(answers), hint=error.hint)
         return _in_turn(answers)
 
     async def read(self, hit: Hit) -> tuple[Source, str]:
@@ -298,10 +315,6 @@ def _number(data: Mapping[str, Any], name: str) -> int:
 def _flags(data: Mapping[str, Any]) -> tuple[str, ...]:
     flags = data.get("flags")
     return tuple(str(flag) for flag in flags) if isinstance(flags, list) else ()
-
-
-def _hash(text: str) -> str:
-    return sha256(text.encode("utf-8")).hexdigest()
 
 
 def _now() -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -207,7 +208,7 @@ class Journal:
         except OSError as error:
             raise JournalError(
                 f"Research {self.id} cannot be locked: {error.strerror or error}.",
-                hint=f"Look at who may write there: ls -ld '{self._folder}'",
+                hint=f"Look at who may write there: ls -ld {shlex.quote(str(self._folder))}",
             ) from error
         try:
             yield

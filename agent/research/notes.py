@@ -67,7 +67,7 @@ _FORM = RANK_FEATURES.index("form")
 
 _LINK = re.compile(r"!?\[([^\[\]\n]*)\]\([^()\s]*(?:\s+\"[^\"\n]*\")?\)")
 _MARKUP = re.compile(
-    r"(?m)^\s*(?:#{1,6}\s+|>\s*|[-*+]\s+)|\*{1,3}(?=\S)|(?<=\S)\*{1,3}|`+|(?<!\w)_+|_+(?!\w)"
+    r"(?m)^[^\S\n]*(?:#{1,6}\s+|>\s*|[-*+]\s+)|\*{1,3}(?=\S)|(?<=\S)\*{1,3}|`+|(?<!\w)_+|_+(?!\w)"
 )
 
 
@@ -87,7 +87,7 @@ class ReaderNotes:
         return await asyncio.to_thread(self._take, part, source, text)
 
     def _take(self, part: Part, source: Source, text: str) -> list[Note]:
-        if stub(text, source.title):
+        if stub(source, text):
             return []
         passages = likely(windows(source, text), part.question, _WINDOWS)
         ranked = self._reader.rank(part.question, passages)
@@ -126,7 +126,7 @@ class ModelNotes:
 
     async def take(self, part: Part, source: Source, text: str, model: ChatModel) -> list[Note]:
         """Ask the model for claims with their quotes; see `TakeNotes.take`."""
-        if stub(text, source.title):
+        if stub(source, text):
             return []
         shown, whole, forbidden = await asyncio.gather(
             asyncio.to_thread(_shown, part, source, text, _room(model)),

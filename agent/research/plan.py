@@ -14,7 +14,8 @@ from agent.messages import Message
 from agent.models.reader.question import Kind, analyse
 from agent.modes.policy.decompose import parts as decompose
 from agent.prompts import prompt
-from agent.research.asking import ask_json
+from agent.research.asking import ask_json, line
+from agent.research.reading_list import SPARE
 from agent.research.subject import with_subject
 from agent.research.types import Estimate, Part, Plan
 from knowledge.pack import fenced
@@ -107,15 +108,15 @@ def checked(data: Any, breadth: int) -> tuple[Part, ...]:
     for n, item in enumerate(listed, start=1):
         if not isinstance(item, dict):
             raise ValueError(f"part {n} is no object")
-        question = _line(item.get("question"))
+        question = line(item.get("question"), _LONGEST)
         if not question:
             raise ValueError(f"part {n} has no question")
         given = item.get("queries")
-        asked = [_line(query) for query in given] if isinstance(given, list) else []
+        asked = [line(query, _LONGEST) for query in given] if isinstance(given, list) else []
         asked = list(dict.fromkeys(query for query in asked if query))[:QUERIES]
         if question.casefold() not in known:
             known.add(question.casefold())
-            wanted = _line(item.get("answered_by")) or _answered_by(question)
+            wanted = line(item.get("answered_by"), _LONGEST) or _answered_by(question)
             parts.append(Part(len(parts) + 1, question, wanted, tuple(asked or queries(question))))
     return tuple(parts[:breadth])
 
@@ -127,18 +128,20 @@ def estimated(plan: Plan, options: Options, model: ChatModel) -> Plan:
     """
     pages, parts = _pages(len(plan.parts), options), len(plan.parts)
     if not model.count("word"):
-        return Plan(plan.question, plan.parts, Estimate(pages, 0, 0.0, _seconds(pages, 0)))
-    calls = pages + options.depth + parts + 1
-    prompts = pages * _PAGE_TOKENS + (options.depth + parts + 1) * _SECTION_TOKENS[0]
-    answers = pages * _NOTE_TOKENS + (options.depth + parts + 1) * _SECTION_TOKENS[1]
+        return Plan(plan.question, plan.parts, Estimate(pages, 0, 0.0, _seconds(pages // SPARE, 0)))
+    noted = pages // SPARE
+    calls = noted + options.depth + parts + 1
+    prompts = noted * _PAGE_TOKENS + (options.depth + parts + 1) * _SECTION_TOKENS[0]
+    answers = noted * _NOTE_TOKENS + (options.depth + parts + 1) * _SECTION_TOKENS[1]
     price = model.price
     cost = None if price is None else prompts * price.input + answers * price.output
-    estimate = Estimate(pages, prompts + answers, cost, _seconds(pages, calls))
+    estimate = Estimate(pages, prompts + answers, cost, _seconds(noted, calls))
     return Plan(plan.question, plan.parts, estimate)
 
 
 def _pages(parts: int, options: Options) -> int:
-    return parts * options.pages * options.depth
+    """At most tried, those that say nothing and are replaced included."""
+    return parts * options.pages * options.depth * SPARE
 
 
 def _seconds(pages: int, calls: int) -> int:
@@ -183,7 +186,3 @@ def _asked(text: str) -> str:
 
 def _answered_by(question: str) -> str:
     return _ANSWERED_BY.get(analyse(question).kind, "what sources say about it")
-
-
-def _line(value: Any) -> str:
-    return " ".join(value.split())[:_LONGEST] if isinstance(value, str) else ""

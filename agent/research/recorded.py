@@ -81,10 +81,10 @@ class Recorded:
         # One that was cut is no answer to who asks for a longer one.
         if kept is not None and (kept["finish"] == "stop" or kept["longest"] == max_tokens):
             yield TextDelta(kept["text"])
-            yield ModelUsage(finish=kept["finish"])
+            yield ModelUsage(finish=kept["finish"], model=kept.get("model", ""))
             return
         said: list[str] = []
-        finish = ""
+        finish = stand_in = ""
         try:
             stream = self.inner.stream(messages, tools=tools, max_tokens=max_tokens)
             async with aclosing(stream) as deltas:
@@ -92,11 +92,12 @@ class Recorded:
                     if isinstance(delta, TextDelta):
                         said.append(delta.text)
                     elif isinstance(delta, ModelUsage):
-                        finish = delta.finish
+                        finish, stand_in = delta.finish, delta.model
                     yield delta
             # Not before: the budget ends an answer after it has told what was used.
             if finish:
-                answer = {"text": "".join(said), "finish": finish, "longest": max_tokens}
+                told = {"finish": finish, "longest": max_tokens, "model": stand_in}
+                answer = {"text": "".join(said), **told}
                 self._journal.record(key, answer, self._used())
         finally:
             self._journal.use(self._used())
@@ -104,6 +105,11 @@ class Recorded:
     async def aclose(self) -> None:
         """Let go of the model's connections and memory."""
         await self.inner.aclose()
+
+
+def stand_ins(journal: Journal) -> tuple[str, ...]:
+    """The models that have answered in this run in the place of the one that was asked."""
+    return tuple(sorted({kept.get("model", "") for kept in journal.all_done("answer:")} - {""}))
 
 
 def _key(name: str, messages: Sequence[Message]) -> str:

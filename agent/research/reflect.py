@@ -17,7 +17,7 @@ from agent.models.reader.question import analyse
 from agent.modes.policy.leads import leads
 from agent.prompts import prompt
 from agent.research.about import speaks_of
-from agent.research.asking import ask_json
+from agent.research.asking import ask_json, line
 from agent.research.disagree import common, difference
 from agent.research.types import Conflict, Gap
 from agent.support import content
@@ -180,7 +180,7 @@ def _checked(data: Any, plan: Plan, notes: Sequence[Note]) -> tuple[list[Gap], l
         if not isinstance(n, int) or n not in parts:
             raise ValueError('each gap needs the number of its "question"')
         queries = each.get("queries")
-        asked = [_line(query) for query in queries] if isinstance(queries, list) else []
+        asked = [line(query, _LONGEST) for query in queries] if isinstance(queries, list) else []
         wanted = tuple(dict.fromkeys(query for query in asked if query))[:QUERIES]
         gaps.append(Gap(n, _IN_PART if _of(n, notes) else _NOTHING, wanted))
     found: list[Conflict] = []
@@ -197,7 +197,3 @@ def _checked(data: Any, plan: Plan, notes: Sequence[Note]) -> tuple[list[Gap], l
         why = seen.why if seen else _HELD
         found.append(Conflict(one.part, about, (one.n, other.n), why))
     return gaps, found
-
-
-def _line(value: Any) -> str:
-    return " ".join(value.split())[:_LONGEST] if isinstance(value, str) else ""

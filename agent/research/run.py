@@ -20,7 +20,7 @@ from agent.models.metered import Metered
 from agent.research.base import Material, PartlyFound, Verified
 from agent.research.finding import Finding
 from agent.research.plan import by_model, by_rule, estimated
-from agent.research.recorded import Recorded
+from agent.research.recorded import Recorded, stand_ins
 from agent.research.rounds import Rounds
 from agent.research.spending import Spending
 from agent.research.types import (
@@ -270,6 +270,7 @@ class Research:
             cost=self.cost,
             seconds=round(used.seconds, 3),
             partial_reason=" ".join(filter(None, self._lacks)),
+            stand_ins=stand_ins(self.journal),
         )
 
     def _recorded(self, budget: Budget) -> Recorded:

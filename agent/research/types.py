@@ -41,7 +41,7 @@ class Estimate:
     """What a plan may come to, told before it is approved."""
 
     pages: int
-    """At most, to be read."""
+    """At most, to be tried: those that say nothing, and are replaced, included."""
     tokens: int
     """Of all calls to the model."""
     cost: float | None
@@ -97,11 +97,11 @@ class Source:
     snapshot: str
     """The name of the stored page with the web server; empty for the library."""
     sha256: str
-    """Of the stored text, as UTF-8."""
+    """Of the stored text, as UTF-8; empty until the journal has taken it in."""
     flags: tuple[str, ...]
-    """Warnings of the web server, or of whoever gathered it, about its text."""
+    """Warnings about its text, the web server's and our own; why nothing was noted of it."""
     length: int
-    """Characters of its text."""
+    """Characters of its text; 0 until the journal has taken it in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +185,8 @@ class Method:
     """Of work, over all the times that the run was resumed."""
     partial_reason: str
     """Why the research ended before it was covered, as a sentence; empty where it did not."""
+    stand_ins: tuple[str, ...] = ()
+    """Models that have answered in the place of `model`, by their names."""
 
 
 @dataclass(frozen=True, slots=True)

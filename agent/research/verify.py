@@ -3,8 +3,9 @@
 A sentence that stands in a span letter for letter is quoted; any other is weighed against its
 spans (`agent.support`). A citation that does not help its sentence goes. A sentence that nothing
 bears out is dropped: its span denies it, holds another number or not those words between quotation
-marks, or it cites nothing that was read. One that is borne out in part is kept and marked. It
-judges words, not truth, and asks no model.
+marks, or it cites nothing that was read. One that is borne out in part is kept and marked. A
+section that loses all its sentences has its notes quoted instead. It judges words, not truth, and
+asks no model.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from agent.research.base import Verified
 from agent.research.notes import plain
 from agent.research.types import Note, Section, Sentence, Standing
 from agent.research.windows import around
+from agent.research.write import own, statements
 from agent.support import ENOUGH, content, contradicts, says_something, support
 from knowledge.types import Span
 
@@ -37,8 +39,14 @@ _HEAD = 300
 _PRONOUN = re.compile(
     r"\b(?:it|its|he|him|his|she|her|hers|they|them|their|this|these|we|our|i|my)\b", re.IGNORECASE
 )
+_QUOTED = 8
+"""Statements of the sources at most that stand in for what was written."""
 LEFT_OUT = "What was written here was not borne out by the sources, and was left out."
-"""What stands in a section of which nothing is left."""
+"""What stands in a section of which nothing is left, and to which there are no notes that hold."""
+QUOTED_INSTEAD = (
+    "What was written here was not borne out by the sources: these are quotes from them."
+)
+"""What begins a section of which nothing is left but what its notes say."""
 
 
 class SpanVerify:
@@ -82,10 +90,20 @@ def _verified(
         left = tuple(sentence for sentence in held if sentence is not None)
         dropped += len(held) - len(left)
         marked += sum(sentence.standing == "unsupported" for sentence in left)
-        if held and not left:
-            left = (Sentence(LEFT_OUT, (), "supported"),)
+        if len(left) < len(held) and not any(sentence.notes for sentence in left):
+            left += _from_notes(section, notes, spans)
         kept.append(replace(section, sentences=left))
     return Verified(tuple(kept), dropped, marked)
+
+
+def _from_notes(
+    section: Section, notes: Sequence[Note], spans: Mapping[int, _Cited]
+) -> tuple[Sentence, ...]:
+    """What the notes say to the part of a section of which nothing is left."""
+    found = statements(note for note in notes if note.part == section.part and note.n in spans)
+    said = [_held(each.sentence, spans) for each in found[:_QUOTED]]
+    quotes = [sentence for sentence in said if sentence is not None]
+    return (own(QUOTED_INSTEAD), *quotes) if quotes else (own(LEFT_OUT),)
 
 
 def _stands(note: Note, texts: Mapping[str, str]) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
+from agent.research.notes import plain
 from agent.research.types import Note, Section, Sentence
 from agent.support import content, contradicts, numbers
 
@@ -52,8 +53,10 @@ class Statement:
 
     @property
     def sentence(self) -> Sentence:
-        """In the words of its best note."""
-        return Sentence(self.notes[0].claim, tuple(note.n for note in self.notes), "unsupported")
+        """In the words of its best note's source: a claim may be a model's."""
+        return Sentence(
+            plain(self.notes[0].quote), tuple(note.n for note in self.notes), "unsupported"
+        )
 
 
 class QuotedWrite:

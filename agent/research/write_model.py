@@ -16,6 +16,8 @@ from agent.claims import claims
 from agent.errors import BudgetSpent
 from agent.messages import Message, TextDelta
 from agent.prompts import prompt
+from agent.research.asking import line
+from agent.research.notes import plain
 from agent.research.types import Note, Section, Sentence
 from agent.research.write import IN_SHORT, opposed, quoted, quoted_summary, statements
 from knowledge.pack import fenced
@@ -132,12 +134,12 @@ def _asked(question: str, notes: Sequence[Note], material: Material) -> str:
     for note in notes:
         source = sources.get(note.source)
         about = ", ".join(filter(None, (source.title, source.date))) if source else ""
-        told = f"{_line(note.claim)}\n    “{_line(note.quote)}” ({_line(about)})"
+        told = f"{line(note.claim)}\n    “{line(note.quote)}” ({line(about)})"
         lines.append(f"[{numbers[note.n]}] {told}")
     for conflict in material.conflicts:
         if all(n in numbers for n in conflict.notes):
             one, other = (numbers[n] for n in conflict.notes)
-            lines.append(f"[{one}] and [{other}] contradict each other: {_line(conflict.why)}")
+            lines.append(f"[{one}] and [{other}] contradict each other: {line(conflict.why)}")
     return prompt(
         "research_material",
         question=fenced(material.plan.question),
@@ -166,7 +168,7 @@ def _read(text: str, shown: Sequence[Note]) -> list[Sentence]:
         if claim.abstains:
             continue
         numbers = claim.markers or claim.nearby
-        words = _line(_MARKUP.sub("", claim.text))
+        words = line(_MARKUP.sub("", claim.text))
         found.append(Sentence(words, tuple(shown[n - 1].n for n in numbers), "unsupported"))
     return found if any(sentence.notes for sentence in found) else []
 
@@ -178,8 +180,6 @@ def _other_sides(
     notes = {note.n: note for note in shown}
     cited = {n for sentence in said for n in sentence.notes}
     missing = {other for n in cited for other in opposed(n, material)} - cited
-    return [Sentence(notes[n].claim, (n,), "unsupported") for n in sorted(missing & notes.keys())]
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
+    return [
+        Sentence(plain(notes[n].quote), (n,), "unsupported") for n in sorted(missing & notes.keys())
+    ]

@@ -201,7 +201,7 @@ class Runs:
 
         Raises:
             RunNotFound: There is none, or more than one.
-            UsageError: It is not done, and about another library.
+            UsageError: It is not done, and about another library, or to use no network.
             JournalError: It cannot be read.
         """
         with self._made.research.journals() as journals:
@@ -211,6 +211,11 @@ class Runs:
             if not done and options.library and options.named not in ("", here):
                 raise UsageError(
                     f"Research {journal.id} is about the library {options.named}.",
+                    hint=f"agent research --resume {journal.id}",
+                )
+            if not done and options.offline:  # the chat's parts may be asked over the network
+                raise UsageError(
+                    f"Research {journal.id} is to use no network.",
                     hint=f"agent research --resume {journal.id}",
                 )
             made = self._made if done else self._having(journal.model)

@@ -63,6 +63,12 @@ def test_another_claim_is_not(claim: str) -> None:
         ("Unplug the device.", "Do not unplug the device until the update ends."),
         ("The minister took bribes.", "The minister denied that he took bribes."),
         ("The moon is made of cheese.", "That the moon is made of cheese is not true."),
+        ("The herb was not burnt.", "The herb was burnt in 1750, and nobody was hurt."),
+        ("The bridge was never closed.", "The bridge was closed in 1990 and nobody was hurt."),
+        ("The bridge was not closed.", "The bridge was closed without notice."),
+        ("The bridge was not closed.", "The bridge was closed for no reason."),
+        ("The herb was burnt, and nobody was hurt.", "The herb was not burnt; nobody was hurt."),
+        ("The drug cures cancer in mice.", "The drug failed to cure cancer in mice."),
     ],
 )
 def test_one_wrong_name_number_unit_or_denial_is_enough(claim: str, passage: str) -> None:
@@ -86,10 +92,57 @@ def test_one_wrong_name_number_unit_or_denial_is_enough(claim: str, passage: str
         ("It runs on Linux and on Windows.", "It runs not only on Linux, but also on Windows."),
         ("It takes 5 days.", "It takes 5 to 6 days."),
         ("Napoleon was not short.", "It is a myth that Napoleon was short."),
+        ("No dividend was paid by Acme.", "Acme paid no dividend, and nobody complained."),
+        ("Acme never paid a dividend.", "Acme paid no dividend, and nobody complained."),
+        ("Neither the mill nor the mine paid taxes.", "The mill and the mine did not pay taxes."),
+        ("The drug did not cure cancer in mice.", "The drug failed to cure cancer in mice."),
+        ("The plan was never accepted.", "The council refused to accept the plan."),
     ],
 )  # fmt: skip
 def test_the_same_in_another_form_is_supported(claim: str, passage: str) -> None:
     assert score(claim, passage) >= ENOUGH
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("square kilometres", "square miles"),
+        ("square miles", "miles"),
+        ("cubic metres", "square metres"),
+        ("hectares", "acres"),
+        ("knots", "kilometres an hour"),
+        ("percent", "percentage points"),
+        ("degrees Celsius", "degrees Fahrenheit"),
+        ("nautical miles", "miles"),
+        ("metres", "cubits"),
+        ("fathoms", "ships"),
+    ],
+)
+def test_a_figure_in_another_unit_is_not_supported(one: str, other: str) -> None:
+    for mine, theirs in ((one, other), (other, one)):
+        assert score(f"It measured 340 {mine} on land.", f"It measured 340 {theirs} on land.") == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("square kilometres", "km²"),
+        ("square kilometres", "km2"),
+        ("square kilometres", "sq. km"),
+        ("per cent", "percent"),
+        ("miles an hour", "mph"),
+        ("°C", "degrees Celsius"),
+        ("people", "inhabitants"),
+        ("ships", "vessels"),
+        ("years", "consecutive years"),
+    ],
+)
+def test_a_unit_in_another_form_or_a_thing_by_another_name_is_no_other_unit(
+    one: str, other: str
+) -> None:
+    for mine, theirs in ((one, other), (other, one)):
+        text = f"On the land it measured 340 {theirs} in 1990."
+        assert score(f"On the land it measured 340 {mine} in 1990.", text) > 0
 
 
 def test_a_page_or_a_line_is_no_evidence_for_a_number() -> None:
@@ -122,6 +175,7 @@ def test_a_passage_without_a_sentence_supports_nothing() -> None:
         ("3-5 days, COVID-19, 1990–1995, 10 -4", {"3", "5", "19", "1990", "1995", "10", "4"}),
         ("a hundred, hundreds, 3 million", {"100", "3000000"}),
         ("00 and 0.50", {"0", "0.50"}),
+        ("340 km2, 12 m3, CO2", {"340", "12", "2"}),
     ],
 )
 def test_numbers_are_read_in_digits_and_words_with_their_sign(text: str, read: set[str]) -> None:

@@ -296,3 +296,13 @@ async def test_the_end_of_the_server_ends_its_runs(stand: Stand) -> None:
         await stand.runs.close()
         assert (await status(client))["state"] == "stopped"
     assert stand.gate.closed == 1
+
+
+async def test_an_open_run_of_another_model_is_not_gone_on_with(stand: Stand) -> None:
+    other = stand.journals.create(ASK["question"], Options(), "openai/large")
+    stand.gate.open.set()
+    async with stand.connected() as client:
+        begun = data(await client.call_tool("start", ASK))
+        await status(client)
+    assert begun["id"] != other.id
+    assert stand.journals.open(begun["id"]).model == "scripted"

@@ -158,6 +158,8 @@ def method(report: Report) -> Sequence[tuple[str, str]]:
         ("Left out", plural(report.dropped, "sentence")),
         ("Marked", plural(report.marked, "sentence")),
     ]
+    if made.stand_ins:
+        rows.insert(1, ("Answered in its place", ", ".join(map(one_line, made.stand_ins))))
     if made.partial_reason:
         rows.append(("Ended early", one_line(made.partial_reason)))
     return rows

@@ -120,6 +120,20 @@ def test_a_copy_whose_figures_were_changed_is_worth_reading() -> None:
     assert Chooser().copy_of(changed, [source(1, STORY)]) is None
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("It was designed by an engineer, Anna Holm.", "It was designed by an engineer, Ian Lund."),
+        ("The lamp was lit by gas at first.", "The lamp was not lit by gas at first."),
+        ("The number of ships rose in the war.", "The number of ships fell in the war."),
+    ],
+)  # fmt: skip
+def test_a_copy_that_says_otherwise_is_worth_reading(before: str, after: str) -> None:
+    story, told = f"{STORY} {before}", f"{STORY} {after}"
+    assert Chooser().copy_of(told, [source(1, story)]) is None
+    assert Chooser().copy_of(f"{story} Mirrored in Lund.", [source(1, story)]) is not None
+
+
 def test_short_texts_are_copies_only_where_they_are_equal() -> None:
     assert Chooser().copy_of("Not here.", [source(1, "Not here.")]) is not None
     assert Chooser().copy_of("Not there.", [source(1, "Not here.")]) is None

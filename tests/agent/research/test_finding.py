@@ -128,6 +128,29 @@ async def test_a_page_that_leads_elsewhere_within_what_was_asked_for_is_read(
     assert len(found.sources) == 1
 
 
+async def test_what_was_read_before_a_search_failed_is_read_first_when_the_run_goes_on(
+    tmp_path: Path,
+) -> None:
+    names = [f"https://{name}.org/" for name in "abcd"]
+    pages = {url: f"The canal at {url} is long. It has a lock." for url in names}
+    journal = begun(tmp_path, Options(pages=2))
+    await gone_through(finding(journal, Found(pages, {"canal": names[:2]})))
+    # Now the other query finds others, which the choice would have preferred.
+    web = Found(pages, {"canal": names[:2], "lock": names[2:]})
+    again = finding(journal, web, ranked_first(names[3]))
+    await gone_through(again)
+    assert [source.url for source in again.sources] == names[:2]
+    assert {note.source for note in again.notes} == {"s1", "s2"}
+    assert web.reads == []
+
+
+async def test_why_nothing_is_noted_of_a_page_stands_beside_it(tmp_path: Path) -> None:
+    web = Found({ORIGINAL: "Canal closed."}, {"canal": (ORIGINAL,), "lock": ()})
+    found = finding(begun(tmp_path), web)
+    await gone_through(found)
+    assert found.sources[0].flags == ("nothing was noted: it says next to nothing",)
+
+
 def ranked_first(url: str) -> Stages:
     """Stages that choose one page alone."""
 

@@ -138,7 +138,7 @@ async def test_the_question_reaches_the_model_between_fences() -> None:
 def test_an_estimate_tells_the_pages_and_the_price() -> None:
     plan = by_rule(TWO, Options(depth=2, pages=3))
     priced = estimated(plan, Options(depth=2, pages=3), Counting([]))
-    assert priced.estimate.pages == 12
+    assert priced.estimate.pages == 24  # half of them in the place of others
     assert priced.estimate.tokens > 12 * 1000
     assert priced.estimate.cost is not None
     assert 0.01 < priced.estimate.cost < 1

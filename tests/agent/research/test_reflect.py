@@ -93,6 +93,36 @@ def note(n: int, claim: str, *, source: int = 0, part: int = 1, score: float = 0
             "When was the lighthouse of Skarholm first lit?",
             {"1854", "1857"},
         ),
+        (
+            "Mount Kell is 1850 metres high.",
+            "Mount Kell is 1950 metres high.",
+            "How high is Mount Kell?",
+            {"1850 m", "1950 m"},
+        ),
+        (
+            "The island of Skarholm has 1500 inhabitants.",
+            "The island of Skarholm has 1900 inhabitants.",
+            "How many inhabitants has the island of Skarholm?",
+            {"1500", "1900"},
+        ),
+        (
+            "The canal of Lund is 98 km long.",
+            "The canal of Lund is 90 miles long.",
+            "How long is the canal of Lund?",
+            {"98 km", "90 mile"},
+        ),
+        (
+            "The lighthouse of Skarholm was built around 1750.",
+            IN_1892,
+            WHEN,
+            {"about 1750", "1892"},
+        ),
+        (
+            "The lighthouse of Skarholm was built between 1885 and 1888.",
+            IN_1892,
+            WHEN,
+            {"1885–1888", "1892"},
+        ),
     ],
 )
 def test_what_cannot_both_be_right_is_a_difference(
@@ -176,6 +206,38 @@ def test_what_cannot_both_be_right_is_a_difference(
             "The pump of the lighthouse fails in winter.",
             "The alarm sounds if the pump of the lighthouse fails in winter.",
             "What happens in winter?",
+        ),
+        *(
+            (
+                "The lighthouse of Skarholm was built in 1887.",
+                f"The lighthouse of Skarholm was built {when}.",
+                WHEN,
+            )
+            for when in (
+                "around 1890",
+                "in 1885-87",
+                "in 1885–1888",
+                "between 1885 and 1888",
+                "in the 1880s",
+                "before 1890",
+                "from 1885 to 1888",
+                "c. 1890",
+            )
+        ),
+        *(
+            (
+                f"The island of Skarholm measures {one} at most.",
+                f"The island of Skarholm measures {other} at most.",
+                "How much does the island of Skarholm measure?",
+            )
+            for one, other in (
+                ("340 square miles", "881 square kilometres"),
+                ("98 km", "61 miles"),
+                ("340 acres", "138 hectares"),
+                ("340 miles or 547 km", "548 km"),
+                ("100 degrees Celsius", "212 degrees Fahrenheit"),
+                ("8.7 km", "6 m"),
+            )
         ),
     ],
 )

@@ -12,6 +12,7 @@ from agent.mcp_client import McpFailed
 from agent.models.embedded import Embedded
 from agent.research.base import Options
 from agent.research.choose import Chooser
+from agent.research.reading_list import SPARE
 from agent.research.run import NothingFound, Research
 from agent.research.types import Hit, Part, Plan
 from tests.agent.research.run_fixture import PAGES, Counted, begun, finished
@@ -97,7 +98,7 @@ async def test_a_changed_plan_is_estimated_anew(tmp_path: Path) -> None:
         Research(Embedded(None), begun(tmp_path), Pages(PAGES), free_stages()), more
     )
     assert report is not None
-    assert report.plan.estimate.pages == 10 * Options().pages * Options().depth
+    assert report.plan.estimate.pages == 10 * Options().pages * Options().depth * SPARE
 
 
 async def test_where_nothing_can_be_searched_the_user_is_told_what_to_do(tmp_path: Path) -> None:

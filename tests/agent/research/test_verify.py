@@ -8,12 +8,13 @@ import pytest
 
 from agent.research.base import Verified
 from agent.research.types import Section, Sentence
-from agent.research.verify import LEFT_OUT, SpanVerify
+from agent.research.verify import LEFT_OUT, QUOTED_INSTEAD, SpanVerify
 from tests.agent.research.material import NOTES, TEXTS, note
 
 
 async def verified(*sentences: Sentence, notes: tuple[object, ...] = ()) -> Verified:
-    section = Section("When?", 1, sentences)
+    # Of no part, so that no notes stand in for what is dropped.
+    section = Section("When?", None, sentences)
     return await SpanVerify().verify([section], [*NOTES, *notes], TEXTS)  # type: ignore[list-item]
 
 
@@ -168,7 +169,51 @@ async def test_a_sentence_may_stand_on_two_spans_together() -> None:
 async def test_a_sentence_of_the_programs_own_stays_and_a_section_is_never_left_empty() -> None:
     own = Sentence("Nothing was found.", (), "supported")
     result = await verified(own)
-    assert result == Verified((Section("When?", 1, (own,)),), 0, 0)
+    assert result == Verified((Section("When?", None, (own,)),), 0, 0)
     result = await verified(Sentence("Wrong.", (1,), "supported"))
     assert result.dropped == 1
     assert result.sections[0].sentences == (Sentence(LEFT_OUT, (), "supported"),)
+
+
+async def test_a_section_that_loses_all_its_sentences_quotes_its_notes() -> None:
+    wrong = Sentence("It was first lit in 1905.", (1,), "unsupported")
+    beside = note(4, "s1", "Fastnet Rock has the tallest lighthouse of Ireland.", part=2)
+    section = Section("When?", 1, (wrong,))
+    result = await SpanVerify().verify([section], [NOTES[0], beside], TEXTS)
+    own, quote = result.sections[0].sentences
+    assert own == Sentence(QUOTED_INSTEAD, (), "supported")
+    assert (quote.text, quote.notes, quote.standing) == (NOTES[0].claim, (1,), "quoted")
+    assert result.dropped == 1
+
+
+async def test_a_section_that_keeps_a_cited_sentence_is_not_filled_with_quotes() -> None:
+    wrong = Sentence("It was first lit in 1905.", (1,), "unsupported")
+    right = Sentence("It was first lit in 1904.", (1,), "unsupported")
+    result = await SpanVerify().verify([Section("When?", 1, (wrong, right))], NOTES, TEXTS)
+    (left,) = result.sections[0].sentences
+    assert left.text == right.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Many believe a queen paid for the tower.",
+        "A queen may have paid for the tower.",
+        "A queen planned to have paid for the tower.",
+        "A queen paid for the tower?",
+    ],
+)
+async def test_what_a_span_only_believes_plans_or_asks_is_dropped(text: str) -> None:
+    texts = {"s1": text}
+    hedged = note(1, "s1", text, texts=texts)
+    section = Section("Who?", 1, (Sentence("A queen paid for the tower.", (1,), "unsupported"),))
+    result = await SpanVerify().verify([section], [hedged], texts)
+    assert result.dropped == 1
+
+
+async def test_a_denial_of_something_else_bears_out_no_denial() -> None:
+    texts = {"s1": "The herb of Skarholm was burnt in 1750, and nobody was hurt by it."}
+    burnt = note(1, "s1", texts["s1"], texts=texts)
+    said = Sentence("The herb of Skarholm was not burnt in 1750.", (1,), "unsupported")
+    result = await SpanVerify().verify([Section("Herb", 1, (said,))], [burnt], texts)
+    assert result.dropped == 1

@@ -61,6 +61,15 @@ async def test_without_a_model_each_part_is_quoted_and_the_best_stands_in_the_su
     }
 
 
+async def test_what_no_model_is_to_have_written_is_the_source_s_own_words() -> None:
+    first = replace(NOTES[0], claim="In 1904 Fastnet was lit for the first time.")
+    material = replace(MATERIAL, notes=(first, *NOTES[1:]))
+    sections = await QuotedWrite().write(material, Scripted([]))
+    said = [text for section in sections for text in texts(section)]
+    assert first.quote in said
+    assert first.claim not in said
+
+
 async def test_notes_that_say_the_same_are_one_statement_that_cites_both() -> None:
     again = note(4, "s2", "Fastnet lighthouse was first lit in 1897", score=0.7)
     elsewhere = replace(again, source="s3")

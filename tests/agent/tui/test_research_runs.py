@@ -115,6 +115,16 @@ async def test_a_run_about_another_library_is_not_mixed_up_with_this_one() -> No
     assert told.value.hint == f"agent research --resume {left}"
 
 
+async def test_a_run_that_is_to_use_no_network_is_not_gone_on_with_here() -> None:
+    journals = Journals(Paths.from_env().state / "research")
+    left = journals.create(QUESTION, Options(offline=True), "embedded").id
+    journals.close()
+    with pytest.raises(UsageError, match="use no network") as told:
+        async with runs().resumed(left):
+            pass
+    assert told.value.hint == f"agent research --resume {left}"
+
+
 async def test_a_finished_report_is_shown_whatever_library_it_is_about() -> None:
     async with runs(library="work").begun(QUESTION) as run:
         first = await report_of(run)

@@ -38,6 +38,47 @@ def test_runs_are_listed_and_a_finished_one_is_shown_again(agent: Agent, library
     assert json.loads(again.out) == first
 
 
+@pytest.mark.parametrize("more", [(QUESTION,), ("--resume",)])
+def test_a_list_is_asked_for_alone(agent: Agent, home: Path, more: tuple[str, ...]) -> None:
+    ran = agent("research", "--list", *more)
+    assert ran.code == 2
+    assert "--list stands alone" in ran.err
+
+
+@pytest.mark.parametrize("since", ["99999y", "3000y"])
+def test_a_day_before_all_days_is_refused(agent: Agent, library: Path, since: str) -> None:
+    ran = agent("research", QUESTION, "--no-web", "--since", since)
+    assert ran.code == 2
+    assert "Too long ago" in ran.err
+
+
+def test_offline_nobody_is_asked_over_the_network_neither_stand_ins_nor_a_reranker(
+    agent: Agent, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENT_FALLBACKS", "embedded, openai/small")
+    refused = agent("research", QUESTION, "--offline")
+    assert refused.code == 2
+    assert "openai/small" in refused.err
+    assert "agent config unset fallbacks" in refused.err
+    monkeypatch.setenv("AGENT_FALLBACKS", "embedded")
+    monkeypatch.setenv("AGENT_RERANKER", "cohere/rerank")
+    monkeypatch.setenv("AGENT_RERANKER_API_BASE", "http://127.0.0.1:9")
+    ran = agent("research", QUESTION, "--offline")
+    assert ran.code == 0, ran.err
+    assert "Without the reranker cohere/rerank" in ran.err
+    assert "built in 1887" in ran.out
+
+
+def test_an_offline_run_that_is_resumed_with_a_far_model_is_told_what_to_type(
+    agent: Agent, library: Path
+) -> None:
+    ran = agent("research", QUESTION, "--offline", "--max-steps", "3", "--json")
+    run = json.loads(ran.out)["id"]
+    again = agent("research", "--resume", run, "--model", "openai/small", "--max-steps", "90")
+    assert again.code == 2
+    assert f"agent research --resume {run} --model embedded" in again.err
+
+
 def test_a_finished_report_is_shown_when_its_library_is_gone(
     agent: Agent, library: Path, home: Path
 ) -> None:
