@@ -18,7 +18,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from agent.errors import AgentError, BudgetSpent, UsageError
+from agent.errors import AgentError, BudgetSpent, ConfigError
 from knowledge.errors import KnowledgeError
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class Budget:
 
         Raises:
             BudgetSpent: The call might overrun a limit.
-            UsageError: The cost is limited, and the model's price is not known.
+            ConfigError: The cost is limited, and the model's price is not known.
         """
         self.check()
         longest, reason = wanted, ""
@@ -175,7 +175,7 @@ class Budget:
                 longest, reason = left, f"The limit of {self.limits.tokens} tokens is reached."
         if self.limits.cost is not None:
             if price is None:
-                raise UsageError(
+                raise ConfigError(
                     "The price of this model is not known, so a limit of cost cannot be kept.",
                     hint="Limit tokens instead: --max-tokens N",
                 )

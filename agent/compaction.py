@@ -128,14 +128,15 @@ class Memory:
             self.told = _said(self.past[-_TURNS:])
             return
         size = _Size(model)
-        if size.of(self.told) <= size.most:
+        # In a thread: to count a long text takes long, and others may be served meanwhile.
+        if await asyncio.to_thread(size.holds, self.told):
             return
-        kept = size.latest(open_, size.most // 2)
+        kept = await asyncio.to_thread(size.latest, open_, size.most // 2)
         older = open_[: len(open_) - len(kept)]
         summary = self.summary
         if older:
-            request = _request(older, summary, size)
-            prompt_size = size.of(request)
+            request = await asyncio.to_thread(_request, older, summary, size)
+            prompt_size = await asyncio.to_thread(size.of, request)
             if not budget.spares(prompt_size, size.summary, model.price):
                 request = []
             if request:
@@ -146,7 +147,7 @@ class Memory:
                     yield used(usage)
                 if text:
                     summary = self.summary = Summary(older[-1].n, text, model.name, time.time())
-        self.told = _said(kept, summary, size)
+        self.told = await asyncio.to_thread(_said, kept, summary, size)
 
     def _open(self) -> list[Past]:
         """The turns that no summary covers."""
@@ -171,6 +172,15 @@ class _Size:
 
     def of(self, messages: Sequence[Message]) -> int:
         return sum(self._count(message.content) for message in messages)
+
+    def holds(self, messages: Sequence[Message]) -> bool:
+        """Whether a history may be so long; counts no further than that is clear."""
+        room = self.most
+        for message in messages:
+            room -= self._count(message.content)
+            if room < 0:
+                return False
+        return True
 
     def latest(self, turns: Sequence[Past], room: int) -> list[Past]:
         """The latest that fit, and the very last in any case."""
@@ -200,7 +210,7 @@ def _said(
         messages = [Message("user", told), Message("assistant", prompt("summary_heard"))]
     for turn in turns:
         messages += turn.messages
-    if size is not None and size.of(messages) > size.most:
+    if size is not None and not size.holds(messages):
         room = size.most // 4
         messages[-2:] = [Message(m.role, size.cut(m.content, room)) for m in messages[-2:]]
     return tuple(messages)

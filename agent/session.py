@@ -96,7 +96,7 @@ class Session:
         self._connections = connections
         self._persona = persona
         self._budget: Budget | None = None
-        """Of the ask that is running."""
+        """Of the ask that is running, or ran last."""
         self._memory = Memory()
         if resume is not None and transcripts is not None:
             self._memory = _remembered(transcripts, resume)
@@ -123,6 +123,11 @@ class Session:
         mine, theirs = self._connections, other._connections
         if mine is not None and theirs is not None and mine.entries == theirs.entries:
             self._connections, other._connections = theirs, None
+
+    @property
+    def budget(self) -> Budget | None:
+        """What the ask that runs, or ran last, has used; None before the first."""
+        return self._budget
 
     def stop(self, reason: str = "You stopped it.") -> None:
         """End the running ask, if there is one, with what it has: call it on the ask's loop."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,6 +70,8 @@ class Services:
     modes: tuple[str, ...]
     add: Callable[[str, Callable[[Progress], None]], Awaitable[SyncReport]] | None = None
     """Adds a path or a URL; tells of its progress from another thread. None: it may not."""
+    searching: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+    """Around each search: it may wait there, or be refused."""
 
 
 def build(
@@ -148,7 +150,8 @@ class _Tools:
         library = await self._services.library()
         filters, allowed = await narrowed(known_sources(library), source, type, since)
         # One more than is shown: is there another page?
-        found = await library.search(query, limit=next + limit + 1, filters=filters)
+        async with self._services.searching():
+            found = await library.search(query, limit=next + limit + 1, filters=filters)
         passages = [p for p in found.passages if allowed is None or p.source in allowed]
         data: dict[str, Any] = {"passages": []}
         if found.how == "empty":

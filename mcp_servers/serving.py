@@ -25,6 +25,8 @@ _GRACE = 2
 """Seconds that calls may still take when HTTP is to end."""
 _SESSIONS = 100
 """Open at once on one `Lent` server; a client that has lost its own opens another."""
+_IDLE = 300.0
+"""Seconds without a request after which such a session ends: many clients leave without a word."""
 
 
 async def over_stdio(server: Server, close: Callable[[], Awaitable[None]]) -> None:
@@ -107,6 +109,7 @@ class Lent:
 
         server.streamable_http_app(
             max_sessions=_SESSIONS,
+            session_idle_timeout=_IDLE,
             transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
         )
         self._manager = server.session_manager

@@ -154,17 +154,23 @@ async def _serve(
         spending = Spending(hosting.parts.paths.state / "spending.db")
         stack.callback(spending.close)
         metrics = Metrics()
-        admission = Admission(running=running, waiting=waiting, spending=spending, metrics=metrics)
+        admission = Admission(
+            running=running, waiting=waiting, spending=spending, metrics=metrics,
+            several=lambda: keys.several,
+        )  # fmt: skip
         url = public_url or url_of(bound)
-        beside = mounts(hosting, admission, make, public_url=url, chat=chat)
+        beside = await stack.enter_async_context(AsyncExitStack())
+        apps = await beside.enter_async_context(
+            mounts(hosting, admission, make, public_url=url, chat=chat)
+        )
         app = build_app(
             hosting, keys, admission,
             routes=[*openai_routes(hosting, admission), *api_routes(hosting, admission)],
-            mounts=await stack.enter_async_context(beside),
+            mounts=apps,
             address=Address(names=(host,), public_url=public_url, pages=chat is not None),
             metrics=metrics, log=log,
         )  # fmt: skip
-        await serve(app, bound, admission, drain=drain, ready=ready, log=log)
+        await serve(app, bound, admission, drain=drain, ready=ready, close=beside.aclose, log=log)
 
 
 def _public(url: str) -> str:
@@ -189,14 +195,16 @@ def _public(url: str) -> str:
             f"'{url}' has a path: the server answers at the root of a name only.",
             hint=f"--public-url {parts.scheme}://{parts.netloc}",
         )
-    return f"{parts.scheme}://{parts.netloc}"
+    from agent.server.auth import bare
+
+    return f"{parts.scheme}://{bare(parts.scheme, parts.netloc)}"
 
 
 def _token(given: str, keys: Keys, *, local: bool, web: bool) -> str:
     """The owner's key: what is given, or on this machine a new one; empty for none.
 
     Raises:
-        UsageError: It is too short, or nobody could ask, or nobody could open the chat.
+        UsageError: It is too short or cannot be sent, or nobody could ask or open the chat.
         ConfigError: The users cannot be read.
     """
     from agent.server.keys import LEAST_TOKEN, new_key
@@ -206,6 +214,11 @@ def _token(given: str, keys: Keys, *, local: bool, web: bool) -> str:
         if len(given) < LEAST_TOKEN:
             raise UsageError(
                 f"The key in {TOKEN} has fewer than {LEAST_TOKEN} characters.",
+                hint=f"export {TOKEN}=$(openssl rand -hex 32)",
+            )
+        if not (given.isascii() and given.isprintable()) or " " in given:
+            raise UsageError(
+                f"The key in {TOKEN} has a character that no header of HTTP can carry.",
                 hint=f"export {TOKEN}=$(openssl rand -hex 32)",
             )
         return given

@@ -46,7 +46,10 @@ class Asking:
         from mcp_servers import knowledge
 
         add = self.add if self._user.may_write(self._name) else None
-        return knowledge.Services(library=self.library, ask=self.ask, modes=MODES, add=add)
+        return knowledge.Services(
+            library=self.library, ask=self.ask, modes=MODES, add=add,
+            searching=lambda: self._admission.search(self._user),
+        )  # fmt: skip
 
     def for_web(self) -> web.Services:
         """What the web server works with."""
@@ -69,28 +72,17 @@ class Asking:
         self, question: str, mode: str, filters: Filters | None
     ) -> AsyncGenerator[Event, None]:
         """Ask in a session of its own, which is not kept: the client keeps its history."""
-        from agent.events import Done, Failed, Token, Usage
-
         library = await self.library()
         async with self._admission.admit(self._user) as ticket:
             # Making a session may read a persona's files.
             session = await asyncio.to_thread(
                 lambda: self._hosting.session(ticket.user, library, mode=mode)
             )
+            ticket.counted_by(lambda: session.budget)
             async with aclosing(session.ask(question, filters=filters)) as events:
                 async for event in events:
                     ticket.started(session.stop)
-                    match event:
-                        case Token():
-                            ticket.first_token()
-                        case Usage():
-                            ticket.used(event)
-                        case Done(outcome=outcome):
-                            ticket.ended(outcome)
-                        case Failed():
-                            ticket.ended("failed")
-                        case _:
-                            pass
+                    ticket.heard(event)
                     yield event
 
     async def add(self, source: str, progress: Callable[[Progress], None]) -> SyncReport:
@@ -101,7 +93,8 @@ class Asking:
         if not is_url(source):
             may_add_path(self._user, source)
         library = await self.library()
-        async with self._admission.admit(self._user):
+        turn = self._admission.turn(self._user, str(library.root))
+        async with turn, self._admission.admit(self._user, heavy=True):
             return await library.add([source], progress=progress)
 
     async def say(self, prompt: str) -> str:
@@ -116,6 +109,7 @@ class Asking:
             limits = stricter(self._hosting.parts.limits, ticket.user.limits)
             budget = Budget(limits)
             ticket.started(budget.stop)
+            ticket.counted_by(lambda: budget)
             model = Metered(self._hosting.model, budget)
             text = ""
             async with aclosing(model.stream([Message("user", prompt)])) as deltas:

@@ -104,9 +104,11 @@ class McpServers:
         self._opening = asyncio.Lock()
         self._open: dict[tuple[str, str, str], _Open] = {}
         self._research: HeldResearch | None = None
+        self._closed = False
 
     async def close(self) -> None:
-        """End all sessions and runs."""
+        """End all sessions and runs; none can be opened any more."""
+        self._closed = True
         async with self._opening:
             await asyncio.gather(*(found.lent.close() for found in self._open.values()))
             self._open.clear()
@@ -129,6 +131,7 @@ class McpServers:
         await lent(scope, receive, send)
 
     async def _lent(self, user: User, path: str, library: str) -> Lent:
+        from agent.server.failures import ending
         from mcp_servers.serving import Lent
 
         name = self._meant(user, path.removeprefix(MCP).strip("/"))
@@ -136,6 +139,8 @@ class McpServers:
         await self._hosting.library(user, library)  # that there is one
         key = user.name, name, library
         async with self._opening:
+            if self._closed:
+                raise ending()
             found = self._open.get(key)
             if found is not None and found.user == user:
                 return found.lent

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -63,6 +64,12 @@ def _rights(function: _F) -> _F:
             "--day-cost", callback=number, metavar="DOLLARS", help="The most for one day."
         ),
         click.option("--per-minute", callback=whole, metavar="N", help="Requests a minute."),
+        click.option(
+            "--files-mb",
+            callback=whole,
+            metavar="MB",
+            help="Of all files they hand in; 'none' is 1000.",
+        ),
     ]
     for option in reversed(options):
         function = option(function)
@@ -105,14 +112,14 @@ def add(console: Console, name: str, with_sessions: bool, **given: Any) -> int:
         root = Parts.from_env({"library": console.library}).library_root
         given["reads"] = root.name if root.parent == paths.libraries else str(root.parent)
     user = _changed(User(name), given)
-    kept = _sessions_of(paths, name)
-    if kept.exists() and not with_sessions:
+    earlier = [] if _known(keys, name) else [own for own in _kept(paths, name) if own.asked]
+    if earlier and not with_sessions:
         raise UsageError(
             f"There are sessions of an earlier user '{name}', whom you have removed.",
             hint=f"agent users add {name} --with-sessions  or, to delete them: "
             f"agent users remove {name} --sessions",
         )
-    key = keys.add(user)
+    key = keys.add(replace(user, id=earlier[-1].id) if earlier else user)
     click.echo(key)
     console.note("This is shown once. Send it to them by a way that nobody else reads.")
     _warn_of_missing(console, paths, user)
@@ -148,19 +155,32 @@ def new_key(console: Console, name: str) -> int:
 @command(name="remove")
 @click.argument("name", metavar="NAME")
 @click.option("--sessions", is_flag=True, help="Delete what they have asked, too.")
-def remove(console: Console, name: str, sessions: bool) -> int:
-    """Remove a user; their key is void at once."""
+@click.option("--files", is_flag=True, help="Delete the files they have handed in, too.")
+def remove(console: Console, name: str, sessions: bool, files: bool) -> int:
+    """Remove a user; their key is void at once.
+
+    What they have asked and handed in stays, unless it is to be deleted; that can be said later.
+    """
     paths, keys = _keys()
-    kept = _sessions_of(paths, name)
-    known = any(user.name == name for user in keys.users())
-    if known or not (sessions and kept.exists()):
+    kept = _kept(paths, name)
+    if _known(keys, name) or not (kept and (sessions or files)):
         keys.remove(name)
         console.note(f"Removed {name}.")
-    if sessions:
-        shutil.rmtree(kept, ignore_errors=True)
-        console.note(f"Deleted the sessions of {name}.")
-    elif kept.exists():
-        console.note(f"Their sessions stay in {kept} until: agent users remove {name} --sessions")
+    again = f"agent users remove {name}"
+    for own in kept:
+        if own.asked and sessions:
+            own.delete_sessions()
+            console.note(f"Deleted the sessions of {name}.")
+        elif own.asked:
+            console.note(f"Their sessions stay in {own.folder} until: {again} --sessions")
+        many = len(own.handed_in)
+        count = f"{many} file{'' if many == 1 else 's'}"
+        if many and files:
+            own.delete_files()
+            console.note(f"Deleted {count} of {name}; the next agent sync takes them out.")
+        elif many:
+            console.note(f"The library keeps {count} of theirs until: {again} --files")
+        own.tidy()
     return exits.OK
 
 
@@ -179,16 +199,55 @@ def _keys() -> tuple[Paths, Keys]:
     return paths, Keys(users_file(paths))
 
 
-def _sessions_of(paths: Paths, name: str) -> Path:
-    """The folder of what a user has asked.
+def _known(keys: Keys, name: str) -> bool:
+    return any(user.name == name for user in keys.users())
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What is kept of a user."""
+
+    folder: Path
+    id: str
+
+    @property
+    def asked(self) -> bool:
+        """Whether there are sessions."""
+        return (self.folder / "transcripts.db").exists()
+
+    @property
+    def handed_in(self) -> list[Path]:
+        """The files, of all libraries."""
+        return [file for file in (self.folder / "files").rglob("*") if file.is_file()]
+
+    def delete_sessions(self) -> None:
+        for file in self.folder.glob("transcripts.db*"):
+            file.unlink(missing_ok=True)
+
+    def delete_files(self) -> None:
+        shutil.rmtree(self.folder / "files", ignore_errors=True)
+
+    def tidy(self) -> None:
+        """Delete the folder, where nothing is in it."""
+        with suppress(OSError):
+            self.folder.rmdir()
+
+
+def _kept(paths: Paths, name: str) -> list[_Own]:
+    """What is kept of the users of a name, the earliest first: one who is there, and removed ones.
 
     Raises:
-        UsageError: The name can be no user's, and so might be a way out of the folder.
+        UsageError: The name can be no user's.
     """
-    from agent.server.user_records import check_name
+    from agent.server.user_records import check_name, id_in
 
     check_name(name)
-    return paths.data / "users" / name
+    found = [
+        _Own(folder, own)
+        for folder in (paths.data / "users").glob(f"{name}-*")
+        if (own := id_in(folder.name, name)) is not None
+    ]
+    return sorted(found, key=lambda own: own.folder.stat().st_mtime)
 
 
 def _changed(user: User, given: dict[str, Any]) -> User:
@@ -244,6 +303,7 @@ def _described(user: User) -> dict[str, Any]:
         "max_seconds": limits.seconds,
         "day_cost": user.day_cost,
         "per_minute": user.per_minute,
+        "files_mb": user.files_mb,
     }
 
 

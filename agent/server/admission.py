@@ -1,26 +1,24 @@
-"""How much may run at once, and who is next: a bounded, fair queue before the asks.
+"""How much may go on at once, and what of it: asks, heavy work, changes of a library, searches.
 
-At most `running` asks go on side by side and `waiting` wait. When a place is free, it goes to the
-user with the fewest asks running, and among those to the one who has waited longest. When the queue
-is full, who has fewer in it than another takes the place of the newest of whoever has most (longest
-queue drop, as in McKenney, "Stochastic Fairness Queueing", 1990); else the newcomer is refused. No
-one waits longer than `patience`. What is refused is told when to come again.
+At most `running` asks go on side by side and `waiting` wait; who is next is `places.py`'s. What
+takes long without an answer to anybody (adding, embedding) has few places of its own, so that asks
+go on beside it. Rates and daily budgets are kept here, too.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.errors import ConfigError
 from agent.server.errors import Refused
 from agent.server.failures import ENDING, ending
+from agent.server.places import Places
 from agent.server.rates import Rates
 from agent.server.tickets import Ticket
 
@@ -33,17 +31,10 @@ RUNNING = 4
 WAITING = 32
 PATIENCE = 30.0
 """Seconds."""
-_LONGEST_ADVICE = 60.0
-_GUESS = 5.0
-"""Seconds that an ask takes, where none has ended yet."""
-_SMOOTHING = 0.2
-
-
-@dataclass(eq=False, slots=True)
-class _Waiting:
-    user: str
-    turn: asyncio.Future[None]
-    """Done when it may run; an error where it is refused."""
+_WORKING = 2
+"""Heavy pieces of work at once."""
+_LONG_PATIENCE = 300.0
+"""Seconds that heavy work waits: what is before it may take minutes."""
 
 
 class Admission:
@@ -58,30 +49,31 @@ class Admission:
         spending: Spending | None = None,
         metrics: Metrics | None = None,
         clock: Callable[[], float] = time.monotonic,
+        several: Callable[[], bool] = lambda: False,
     ) -> None:
         """Begin with nobody.
 
         Args:
-            running: Asks that may run at once.
+            running: Asks that may run at once, and searches besides.
             waiting: Asks that may wait for that.
             patience: Seconds that one may wait.
             spending: What users have spent today; None keeps no daily budgets.
             metrics: Told of each ask.
             clock: Seconds, for tests of rates.
+            several: Whether there is more than one user: then one of several places is always left
+                to others.
         """
-        self._places = running
-        self._most_waiting = waiting
-        self._patience = patience
+        places = partial(Places, waiting=waiting, several=several, changed=self._show)
+        self._asks = places(running, patience=patience)
+        self._work = places(_WORKING, patience=_LONG_PATIENCE)
+        self._searches = places(running, patience=patience)
+        self._make_turn = partial(places, 1, patience=_LONG_PATIENCE)
+        self._turns: dict[str, Places] = {}
+        """Who may change a library, by its folder."""
         self._spending = spending
         self._metrics = metrics
         self._rates = Rates(clock)
         self._tickets: set[Ticket] = set()
-        self._queue: list[_Waiting] = []
-        """In the order in which they came."""
-        self._holding: Counter[str] = Counter()
-        """Places held, by user."""
-        self._mean: float | None = None
-        """Seconds that an ask takes, smoothed; None before the first has ended."""
         self._draining = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -99,7 +91,11 @@ class Admission:
     @property
     def waiting(self) -> int:
         """Asks that wait now."""
-        return len(self._live)
+        return sum(places.waiting for places in self._all)
+
+    @property
+    def _all(self) -> list[Places]:
+        return [self._asks, self._work, self._searches, *self._turns.values()]
 
     def count(self, user: User) -> None:
         """Count one request against the user's rate; the application does it for every request.
@@ -107,7 +103,7 @@ class Admission:
         Raises:
             Refused: 429, it is one too many.
         """
-        wait = self._rates.take(user.name, user.per_minute)
+        wait = self._rates.take(user.kept_as, user.per_minute)
         if wait > 0:
             raise Refused(
                 429, f"More than {user.per_minute} requests a minute.",
@@ -115,10 +111,14 @@ class Admission:
             )  # fmt: skip
 
     @asynccontextmanager
-    async def admit(self, user: User) -> AsyncIterator[Ticket]:
+    async def admit(self, user: User, *, heavy: bool = False) -> AsyncIterator[Ticket]:
         """Let one ask through, at once or after a wait; it holds a place until the block's end.
 
         The ticket's `user` is the one to ask for: what is left of the day's budget limits it.
+
+        Args:
+            user: Who asks.
+            heavy: Whether it is work that takes long, and no ask: it has places of its own.
 
         Raises:
             Refused: 429 for too much, 503 where the server is ending; with `retry_after`.
@@ -127,27 +127,49 @@ class Admission:
             raise ending()
         self._left_today(user)
         came = time.monotonic()
-        await self._place(user.name)
-        began = time.monotonic()
-        ticket: Ticket | None = None
-        try:
+        async with (self._work if heavy else self._asks).hold(user.kept_as):
             # Only now: what ran before may have spent the rest of the day's budget.
             left = self._left_today(user)
+            began = time.monotonic()
             ticket = Ticket(_limited(user, left), began, self._metrics)
             ticket.waited(began - came)
             self._tickets.add(ticket)
             self._idle.clear()
-            yield ticket
-        finally:
-            if ticket is not None:
+            try:
+                yield ticket
+            finally:
                 self._tickets.discard(ticket)
-                self._note(time.monotonic() - began)
-            self._leave(user.name)
-            if not self._tickets:
-                self._idle.set()
-            if ticket is not None:
+                if not self._tickets:
+                    self._idle.set()
                 ticket.close()
                 self._book(user, ticket)
+
+    def turn(self, user: User, library: str) -> AbstractAsyncContextManager[None]:
+        """Whose turn it is to change a library: one after the other.
+
+        To be taken before `admit`, so that who waits for others' changes holds no place.
+
+        Args:
+            user: Who changes it.
+            library: Its folder.
+
+        Raises:
+            Refused: As `admit` does.
+        """
+        places = self._turns.get(library)
+        if places is None:
+            places = self._turns[library] = self._make_turn()
+            if self._draining:
+                places.close()
+        return places.hold(user.kept_as)
+
+    def search(self, user: User) -> AbstractAsyncContextManager[None]:
+        """One search, at once or after a wait.
+
+        Raises:
+            Refused: As `admit` does.
+        """
+        return self._searches.hold(user.kept_as)
 
     def drain(self, reason: str = ENDING) -> None:
         """Let no more through, refuse those that wait, and have those that run end with what is.
@@ -157,78 +179,14 @@ class Admission:
         if self._draining:
             return
         self._draining = True
-        for waiting in self._live:
-            waiting.turn.set_exception(ending())
+        for places in self._all:
+            places.close()
         for ticket in list(self._tickets):
             ticket.stop(reason)
 
     async def idle(self) -> None:
         """Wait until nothing runs."""
         await self._idle.wait()
-
-    @property
-    def _live(self) -> list[_Waiting]:
-        """Those who wait, without those who are being told that they no longer do."""
-        return [waiting for waiting in self._queue if not waiting.turn.done()]
-
-    async def _place(self, user: str) -> None:
-        """Take a place, or wait for one."""
-        if not self._live and self._holding.total() < self._places:
-            self._holding[user] += 1
-            self._show()
-            return
-        self._make_room(user)
-        waiting = _Waiting(user, asyncio.get_running_loop().create_future())
-        self._queue.append(waiting)
-        self._show()
-        try:
-            async with asyncio.timeout(self._patience):
-                await waiting.turn
-        except BaseException as error:
-            turn = waiting.turn
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self._leave(user)  # given a place in the moment in which it gave up waiting
-            if isinstance(error, TimeoutError):
-                raise self._full(f"No place was free for {self._patience:g} seconds.") from None
-            raise
-        finally:
-            if waiting in self._queue:
-                self._queue.remove(waiting)
-            self._show()
-
-    def _make_room(self, user: str) -> None:
-        """See that one more may wait.
-
-        Raises:
-            Refused: 429, the queue is full, and the user has no fewer in it than others.
-        """
-        queue = self._live
-        if len(queue) < self._most_waiting:
-            return
-        mine = Counter(waiting.user for waiting in queue)
-        if mine:
-            most, many = mine.most_common(1)[0]
-            if mine[user] + 1 < many:
-                newest = next(waiting for waiting in reversed(queue) if waiting.user == most)
-                newest.turn.set_exception(
-                    self._full("Others have come, and you have most in the queue.")
-                )
-                return
-        raise self._full("As much is being asked as this server takes.")
-
-    def _leave(self, user: str) -> None:
-        """Give a place back, and hand the free ones on."""
-        self._holding[user] -= 1
-        self._holding += Counter()  # forgets those who hold none
-        while self._holding.total() < self._places:
-            if not (live := self._live):
-                break
-            # `min` takes the first of equals, who came first.
-            following = min(live, key=lambda waiting: self._holding[waiting.user])
-            self._holding[following.user] += 1
-            self._queue.remove(following)
-            following.turn.set_result(None)
-        self._show()
 
     def _left_today(self, user: User) -> float | None:
         """What a user may still spend today, less what running asks may come to.
@@ -238,12 +196,12 @@ class Admission:
         """
         if user.day_cost is None or self._spending is None:
             return None
-        left = user.day_cost - self._spending.today(user.name)
-        held = sum(ticket.held for ticket in self._tickets if ticket.user.name == user.name)
+        left = user.day_cost - self._spending.today(user.kept_as)
+        held = sum(t.held for t in self._tickets if t.user.kept_as == user.kept_as)
         if held and 0 < left <= held:
             raise Refused(
                 429, "Asks of yours that still run may use up what is left of today's budget.",
-                code="insufficient_quota", retry_after=self._advice(0),
+                code="insufficient_quota", retry_after=self._asks.advice(0),
                 hint="A limit for each ask (--max-cost) lets several run side by side.",
             )  # fmt: skip
         left -= held
@@ -260,24 +218,11 @@ class Admission:
             return
         # Where nothing depends on the sum, an answer is worth more than its record.
         with suppress(*(() if user.day_cost is not None else (ConfigError,))):
-            self._spending.add(user.name, cost=ticket.cost, tokens=ticket.tokens)
-
-    def _full(self, message: str) -> Refused:
-        advice = self._advice(len(self._queue))
-        return Refused(429, message, code="too_many_requests", retry_after=advice)
-
-    def _note(self, seconds: float) -> None:
-        mean = seconds if self._mean is None else self._mean
-        self._mean = mean + _SMOOTHING * (seconds - mean)
-
-    def _advice(self, ahead: int) -> int:
-        """Seconds after which there may be a place, with so many before."""
-        mean = _GUESS if self._mean is None else self._mean
-        return math.ceil(min(_LONGEST_ADVICE, max(1.0, mean * (ahead + 1) / self._places)))
+            self._spending.add(user.kept_as, cost=ticket.cost, tokens=ticket.tokens)
 
     def _show(self) -> None:
         if self._metrics is not None:
-            self._metrics.queue(running=self._holding.total(), waiting=len(self._queue))
+            self._metrics.queue(running=self._asks.held + self._work.held, waiting=self.waiting)
 
 
 def _limited(user: User, left: float | None) -> User:

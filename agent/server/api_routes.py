@@ -28,7 +28,7 @@ def api_routes(hosting: Hosting, admission: Admission) -> list[BaseRoute]:
         admission: How much is done at once.
     """
     operations: list[Operation[Any, Any]] = [
-        *Searching(hosting).operations(),
+        *Searching(hosting, admission).operations(),
         *Sources(hosting, admission).operations(),
         *Sessions(hosting).operations(),
     ]

@@ -8,8 +8,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from agent.server.admission import Admission
 from agent.server.hosting import Hosting
 from agent.server.operations import Asked, LibraryName, Name, Nothing, Operation, Shape
+from agent.server.source_names import shown
+from agent.server.users import User
 from knowledge.library import Filters
 from knowledge.types import Kind, Passage, Span
 
@@ -100,16 +103,17 @@ class LibrariesAnswer(Shape):
 class Searching:
     """The operations, over what is hosted."""
 
-    def __init__(self, hosting: Hosting) -> None:
+    def __init__(self, hosting: Hosting, admission: Admission) -> None:
         """Over these; opens nothing."""
         self._hosting = hosting
+        self._admission = admission
 
     def operations(self) -> list[Operation[Any, Any]]:
         """What is offered."""
         return [
             Operation(
                 "GET", "/api/search", "search", "Find the passages that fit best.",
-                self.search, SearchParams, Nothing, SearchAnswer, (404,),
+                self.search, SearchParams, Nothing, SearchAnswer, (404, 503),
             ),
             Operation(
                 "GET", "/api/documents/{id}", "read_document", "Read in a document.",
@@ -136,13 +140,14 @@ class Searching:
                 kinds=tuple(wanted.type),
                 since=None if since is None else since.timestamp(),
             )
-        found = await library.search(wanted.q, limit=wanted.limit, filters=filters)
+        async with self._admission.search(asked.user):
+            found = await library.search(wanted.q, limit=wanted.limit, filters=filters)
         return SearchAnswer(
             query=wanted.q,
             library=name,
             how=found.how,
             note=found.note,
-            passages=[_passage(n, p) for n, p in enumerate(found.passages, 1)],
+            passages=[_passage(asked.user, n, p) for n, p in enumerate(found.passages, 1)],
         )
 
     async def document(self, asked: Asked[DocumentParams, Nothing]) -> DocumentAnswer:
@@ -176,10 +181,10 @@ class Searching:
         )
 
 
-def _passage(n: int, passage: Passage) -> PassageShape:
+def _passage(user: User, n: int, passage: Passage) -> PassageShape:
     return PassageShape(
         n=n,
-        source=passage.source,
+        source=shown(user, passage.source),
         title=passage.title,
         place=passage.place,
         text=passage.text,

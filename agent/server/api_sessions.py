@@ -7,6 +7,7 @@ leads to another's.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import Field
@@ -14,9 +15,11 @@ from starlette.responses import Response
 
 from agent.events import Citation, Done, Failed
 from agent.plain_text import clean
-from agent.server.completion import Cited
+from agent.server.completion import Cited, cited
 from agent.server.hosting import Hosting
 from agent.server.operations import Asked, Nothing, Operation, Shape
+from agent.server.source_names import shown_citation
+from agent.server.users import User
 from agent.transcripts import SessionInfo, State, StoredTurn
 
 _MEDIA = {"md": "text/markdown", "html": "text/html", "json": "application/json"}
@@ -176,7 +179,9 @@ class Sessions:
         store, name = self._hosting.transcripts(asked.user), asked.params.id
         info = await asyncio.to_thread(store.info, name)
         turns = await asyncio.to_thread(store.turns, name)
-        return SessionAnswer(session=_session(info), turns=[_turn(turn) for turn in turns])
+        return SessionAnswer(
+            session=_session(info), turns=[_turn(_shown(asked.user, turn)) for turn in turns]
+        )
 
     async def rename(self, asked: Asked[SessionParams, Title]) -> SessionShape:
         """Rename one."""
@@ -203,7 +208,8 @@ class Sessions:
         def write() -> str:
             info = store.info(name)
             written = {"md": to_markdown, "json": to_json_text, "html": to_html}[form]
-            return written(info, store.turns(name), store.summaries(name))
+            turns = [_shown(asked.user, turn) for turn in store.turns(name)]
+            return written(info, turns, store.summaries(name))
 
         text = await asyncio.to_thread(write)
         if form == "md":
@@ -225,6 +231,12 @@ def _session(info: SessionInfo) -> SessionShape:
     )  # fmt: skip
 
 
+def _shown(user: User, turn: StoredTurn) -> StoredTurn:
+    """A turn as its user is told it."""
+    events = [shown_citation(user, e) if isinstance(e, Citation) else e for e in turn.events]
+    return replace(turn, events=tuple(events))
+
+
 def _turn(turn: StoredTurn) -> TurnShape:
     last = turn.events[-1] if turn.events else None
     outcome, note = "", ""
@@ -244,12 +256,5 @@ def _turn(turn: StoredTurn) -> TurnShape:
         answer=turn.answer,
         outcome=outcome,
         note=note,
-        citations=[_citation(event) for event in turn.events if isinstance(event, Citation)],
+        citations=[cited(event) for event in turn.events if isinstance(event, Citation)],
     )
-
-
-def _citation(c: Citation) -> Cited:
-    return Cited(
-        n=c.n, source=c.source, title=c.title, place=c.place, quote=c.quote,
-        document_id=c.document_id, start=c.start, end=c.end, verified=c.verified, stale=c.stale,
-    )  # fmt: skip

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 from pydantic import Field
 
-from agent.server import uploads
 from agent.server.admission import Admission
 from agent.server.errors import Refused
 from agent.server.hosting import Hosting
 from agent.server.operations import Asked, LibraryName, Name, Nothing, Operation, Shape
+from agent.server.source_names import meant, shown
+from agent.server.uploads import LARGEST, Exchange, Uploads
 from agent.server.users import User
-from knowledge.errors import SourceNotFound
 from knowledge.filters import is_url
 from knowledge.library import Library, Problem, SyncReport
 from knowledge.types import SourceInfo
@@ -72,7 +73,7 @@ class FileParams(Shape):
 class SourceParams(Shape):
     """A source that is taken out."""
 
-    source: Name = Field(description="As GET /api/sources calls it.")
+    source: Name = Field(description="As GET /api/sources calls it, or its document_id.")
     library: LibraryName = ""
 
 
@@ -111,6 +112,7 @@ class Sources:
         """Over these; opens nothing."""
         self._hosting = hosting
         self._admission = admission
+        self._uploads = Uploads(hosting.parts.paths)
 
     def operations(self) -> list[Operation[Any, Any]]:
         """What is offered."""
@@ -127,13 +129,13 @@ class Sources:
             ),
             Operation(
                 "DELETE", "/api/sources", "remove_source", "Take a source out of the library.",
-                self.remove, SourceParams, Nothing, Removed, writing,
+                self.remove, SourceParams, Nothing, Removed, (*writing, 409),
             ),
             Operation(
                 "PUT", "/api/files/{name}", "upload_file",
                 "Hand in a file, and add it to the library: the body is its bytes.",
                 self.upload, FileParams, Nothing, ReportShape, (*writing, 413),
-                most_bytes=uploads.LARGEST,
+                most_bytes=LARGEST,
             ),
         ]  # fmt: skip
 
@@ -145,10 +147,10 @@ class Sources:
         found = [
             info
             for info in await library.sources()
-            if words in f"{info.source} {info.title}".casefold()
+            if words in f"{shown(asked.user, info.source)} {info.title}".casefold()
         ]
         page = found[wanted.offset : wanted.offset + wanted.limit]
-        return SourcesAnswer(total=len(found), sources=[_source(info) for info in page])
+        return SourcesAnswer(total=len(found), sources=[_source(asked.user, i) for i in page])
 
     async def add(self, asked: Asked[Nothing, NewSource]) -> ReportShape:
         """Add a URL, or a path of this machine."""
@@ -156,37 +158,43 @@ class Sources:
         library, _ = await self._writable(asked.user, asked.body.library)
         if not is_url(source):
             may_add_path(asked.user, source)
-        return await self._added(asked.user, library, source)
+        async with self._writing(asked.user, library):
+            return await _added(asked.user, library, source)
 
     async def upload(self, asked: Asked[FileParams, Nothing]) -> ReportShape:
-        """Keep a file, and add it."""
+        """Take a file in, and add it: what is refused, or broken off, changes nothing."""
         library, name = await self._writable(asked.user, asked.params.library)
-        file = uploads.place(self._hosting.parts.paths, asked.user, name, asked.params.name)
-        await uploads.keep(file, asked.request.stream())
-        source = os.path.realpath(file)
-        try:
-            return await self._added(asked.user, library, source)
-        except Exception:
-            # What is listed can be tried again and taken out; nothing else would ever go.
-            if all(source != info.source for info in await library.sources()):
-                file.unlink(missing_ok=True)
-            raise
+        file = self._uploads.place(asked.user, name, asked.params.name)
+        received = self._uploads.received(asked.user, file, asked.request.stream())
+        async with received as part, self._writing(asked.user, library):
+            source = os.path.realpath(file)
+            before = await _listed(library, source)
+            exchange = Exchange(part, file)
+            try:
+                return await _added(asked.user, library, source)
+            except BaseException:
+                now = await _listed(library, source)
+                if now == before:
+                    exchange.undo()
+                elif exchange.replaces and now is not None and now.state == "failed":
+                    exchange.undo()
+                    await library.add([source])
+                # Else the library has it, if only to say why it cannot be read: it can be tried
+                # again, and taken out.
+                raise
+            finally:
+                exchange.done()
 
     async def remove(self, asked: Asked[SourceParams, Nothing]) -> Removed:
-        """Take a source out; a file that the user has handed in is deleted."""
-        source = asked.params.source
-        library, name = await self._writable(asked.user, asked.params.library)
-        # Only what is listed: a folder, or a pattern, would take more than one means.
-        if not any(source in (info.source, info.root) for info in await library.sources()):
-            raise SourceNotFound(
-                f"The library holds no source {source}.", hint="GET /api/sources lists them."
-            )
-        removed = await library.remove([source])
-        own = uploads.folder(self._hosting.parts.paths, asked.user, name)
+        """Take a source out; a file that was handed in is deleted."""
+        library, _ = await self._writable(asked.user, asked.params.library)
+        source = meant(asked.user, asked.params.source, await library.sources())
+        async with self._admission.turn(asked.user, str(library.root)):
+            removed = await library.remove([source])
         for gone in removed:
-            if not is_url(gone) and Path(gone).parent == own.resolve():
-                Path(gone).unlink(missing_ok=True)
-        return Removed(removed=list(removed))
+            if not is_url(gone):
+                self._uploads.forget(gone)
+        return Removed(removed=[shown(asked.user, gone) for gone in removed])
 
     async def _writable(self, user: User, name: str) -> tuple[Library, str]:
         """A library that a user may change, and its name."""
@@ -194,15 +202,28 @@ class Sources:
         may_write(user, name)
         return await self._hosting.library(user, name), name
 
-    async def _added(self, user: User, library: Library, source: str) -> ReportShape:
-        async with self._admission.admit(user):
-            report = await library.add([source])
-        if report.failed and not report.added + report.changed + report.moved + report.unchanged:
-            raise Refused(
-                422, f"Nothing was added: {report.failed[0].reason}.", code="unreadable_source",
-                param="source",
-            )  # fmt: skip
-        return _report(report)
+    @asynccontextmanager
+    async def _writing(self, user: User, library: Library) -> AsyncIterator[None]:
+        """The user's turn to add to a library."""
+        turn = self._admission.turn(user, str(library.root))
+        async with turn, self._admission.admit(user, heavy=True) as ticket:
+            yield
+            ticket.ended("added")
+
+
+async def _added(user: User, library: Library, source: str) -> ReportShape:
+    report = await library.add([source])
+    if report.failed and not report.added + report.changed + report.moved + report.unchanged:
+        reason = report.failed[0].reason.removesuffix(".")
+        raise Refused(
+            422, f"Nothing was added: {reason}.", code="unreadable_source",
+            param="source",
+        )  # fmt: skip
+    return _report(user, report)
+
+
+async def _listed(library: Library, source: str) -> SourceInfo | None:
+    return next((info for info in await library.sources() if info.source == source), None)
 
 
 def may_write(user: User, library: str) -> None:
@@ -238,9 +259,9 @@ def may_add_path(user: User, path: str) -> None:
         )  # fmt: skip
 
 
-def _source(info: SourceInfo) -> SourceShape:
+def _source(user: User, info: SourceInfo) -> SourceShape:
     return SourceShape(
-        source=info.source,
+        source=shown(user, info.source),
         document_id=info.document_id,
         title=info.title,
         type=info.kind,
@@ -252,11 +273,11 @@ def _source(info: SourceInfo) -> SourceShape:
     )
 
 
-def _problem(problem: Problem) -> ProblemShape:
-    return ProblemShape(source=problem.source, reason=problem.reason)
+def _problem(user: User, problem: Problem) -> ProblemShape:
+    return ProblemShape(source=shown(user, problem.source), reason=problem.reason)
 
 
-def _report(report: SyncReport) -> ReportShape:
+def _report(user: User, report: SyncReport) -> ReportShape:
     return ReportShape(
         added=report.added,
         changed=report.changed,
@@ -264,8 +285,8 @@ def _report(report: SyncReport) -> ReportShape:
         removed=report.removed,
         unchanged=report.unchanged,
         passages=report.chunks,
-        failed=[_problem(problem) for problem in report.failed],
-        warned=[_problem(problem) for problem in report.warned],
+        failed=[_problem(user, problem) for problem in report.failed],
+        warned=[_problem(user, problem) for problem in report.warned],
         note=report.note,
         seconds=report.seconds,
     )

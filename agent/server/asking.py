@@ -20,6 +20,7 @@ from agent.server.conversation import asked
 from agent.server.errors import Refused
 from agent.server.failures import refusal_of
 from agent.server.model_names import meant
+from agent.server.source_names import shown_citation
 from agent.server.sources_text import sources_text
 
 if TYPE_CHECKING:
@@ -94,7 +95,9 @@ class Ask:
             Refused: It is not let through, or has failed.
         """
         async with self._admission.admit(self._user) as ticket:
+            yield Status("Begun", stage="begin")
             session, model = await self._session(ticket)
+            ticket.counted_by(lambda: session.budget)
             context = self._asked.context
             begun = False
             async with aclosing(session.ask(self._asked.question, context=context)) as events:
@@ -102,9 +105,9 @@ class Ask:
                     if not begun:
                         begun = True  # only now is there something to stop
                         ticket.started(session.stop)
+                    ticket.heard(event)
                     match event:
                         case Token():
-                            ticket.first_token()
                             self.said += event.text
                             yield event
                         case Revision():
@@ -112,12 +115,10 @@ class Ask:
                         case Status():
                             yield event
                         case Usage():
-                            ticket.used(event)
                             self._used.append(event)
                         case Citation():
-                            self._citations.append(event)
+                            self._citations.append(shown_citation(self._user, event))
                         case Done():
-                            ticket.ended(event.outcome)
                             yield self._done(event, session)
                         case Failed():
                             yield self._failed(event, model, ticket)
@@ -198,21 +199,17 @@ class Ask:
             ticket.ended("handed_over")
             self._used.append(model.usage)
             return Ended("", "tool_calls", tuple(tool_calls(model.calls)))
-        ticket.ended("failed")
-        raise refusal_of(failed.error, failed.message, failed.hint)
+        owner = self._user.is_owner
+        raise refusal_of(failed.error, failed.message, failed.hint, owner=owner)
 
 
 def _check(body: ChatRequest) -> None:
     """Refuse what would be answered with something else than was asked for."""
-    wrong = ""
-    if body.n not in (None, 1):
-        wrong, param = "Only one answer is given.", "n"
-    elif body.response_format is not None and body.response_format.type != "text":
-        wrong, param = (
-            "Answers are text, with their sources; no other form is kept to.",
-            ("response_format"),
-        )
-    elif body.modalities is not None and body.modalities != ["text"]:
-        wrong, param = "Answers are text.", "modalities"
-    if wrong:
-        raise Refused(400, wrong, code="unsupported", param=param)
+    form = "text" if body.response_format is None else body.response_format.type
+    for param, kept, why in (
+        ("n", body.n in (None, 1), "Only one answer is given."),
+        ("response_format", form == "text", "Answers are text; no other form is kept to."),
+        ("modalities", body.modalities in (None, ["text"]), "Answers are text."),
+    ):
+        if not kept:
+            raise Refused(400, why, code="unsupported", param=param)

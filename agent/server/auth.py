@@ -35,6 +35,16 @@ _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_NAMES = ("localhost",)
 
 
+def bare(scheme: str, netloc: str) -> str:
+    """A host as browsers name it: in small letters, without the port that the scheme has anyway.
+
+    Args:
+        scheme: `http` or `https`.
+        netloc: The host, maybe with a port.
+    """
+    return netloc.lower().removesuffix({"http": ":80", "https": ":443"}.get(scheme, ""))
+
+
 def user_in(scope: Scope) -> User:
     """Who asks, by a scope that has passed `Auth`."""
     user: User = scope["state"]["user"]
@@ -120,8 +130,8 @@ class Auth:
         self._logins = logins
         self._names = {name.lower() for name in (*names, *_OWN_NAMES)}
         public = urlsplit(public_url)
-        self._public_origin = f"{public.scheme}://{public.netloc}".lower() if public_url else ""
-        self._public_host = public.netloc.lower()
+        self._public_scheme = public.scheme
+        self._public_host = bare(public.scheme, public.netloc)
         self._pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -140,7 +150,7 @@ class Auth:
         if path == LOGIN and self._pages:
             return await self.app(scope, receive, send)
         user = self._by_key(headers)
-        if user is None and scope["type"] == "http" and scope["method"] == "GET" and path == "/":
+        if user is None and path == "/" and self._pages and _is_opened(scope, headers):
             token = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[-1]
             if token and (entering := self._keys.user(token)):
                 return await self._logins.enter(scope, entering)(scope, receive, send)
@@ -171,7 +181,10 @@ class Auth:
         """
         given = headers.getlist("host")
         host = given[0].lower() if len(given) == 1 else ""
-        if host and (host == self._public_host or self._is_here(host)):
+        public = bare(self._public_scheme, host)
+        if host and public == self._public_host:
+            return public
+        if host and self._is_here(host):
             return host
         raise Refused(
             403, "This server does not go by that name.", code="unknown_host",
@@ -192,10 +205,10 @@ class Auth:
         return True
 
     def _is_own(self, origin: str, host: str) -> bool:
-        origin = origin.lower()
-        return origin in (f"http://{host}", f"https://{host}") or (
-            bool(self._public_origin) and origin == self._public_origin
-        )
+        own = {f"http://{host}", f"https://{host}"}
+        if self._public_host:
+            own.add(f"{self._public_scheme}://{self._public_host}")
+        return origin.lower() in own
 
     def _by_key(self, headers: Headers) -> User | None:
         scheme, _, key = headers.get("authorization", "").partition(" ")
@@ -207,6 +220,12 @@ def _cookie(scope: Scope) -> str:
     """Its name has the port in it: cookies are shared by all ports of a host."""
     server = scope.get("server")
     return f"understudy-{server[1] if server else 0}"
+
+
+def _is_opened(scope: Scope, headers: Headers) -> bool:
+    """Whether a person has opened an address: a link of a stranger's could hold another's key."""
+    own = headers.get("sec-fetch-site", "none") in ("none", "same-origin")
+    return scope["type"] == "http" and scope["method"] == "GET" and own
 
 
 def _is_navigation(scope: Scope, headers: Headers) -> bool:

@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 _Body = TypeVar("_Body", bound=BaseModel)
 
 
-class Shape(BaseModel):
+class OpenAI(BaseModel):
     """What goes over the wire; the strings under its fields describe them in the document too."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
-class Part(Shape):
+class Part(OpenAI):
     """One part of a message: only text is read."""
 
     type: str
     text: str | None = None
 
 
-class FunctionCall(Shape):
+class FunctionCall(OpenAI):
     """The function that was called."""
 
     name: str
@@ -39,14 +39,14 @@ class FunctionCall(Shape):
     """JSON, as the model wrote it."""
 
 
-class SentCall(Shape):
+class SentCall(OpenAI):
     """A tool call of an earlier answer, sent back."""
 
     id: str
     function: FunctionCall
 
 
-class ChatMessage(Shape):
+class ChatMessage(OpenAI):
     """One message of the conversation."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
@@ -55,48 +55,48 @@ class ChatMessage(Shape):
     tool_call_id: str | None = None
 
 
-class Function(Shape):
+class Function(OpenAI):
     """What a tool of the client is called and takes."""
 
     name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
-    description: str = ""
+    description: str | None = None
     parameters: dict[str, Any] | None = None
     """A JSON Schema of an object."""
 
 
-class ClientTool(Shape):
+class ClientTool(OpenAI):
     """A tool of the client."""
 
     type: Literal["function"] = "function"
     function: Function
 
 
-class NamedFunction(Shape):
+class NamedFunction(OpenAI):
     """The function that must be called."""
 
     name: str
 
 
-class NamedTool(Shape):
+class NamedTool(OpenAI):
     """The tool that must be called."""
 
     type: Literal["function"] = "function"
     function: NamedFunction
 
 
-class StreamOptions(Shape):
+class StreamOptions(OpenAI):
     """What a stream has besides the answer."""
 
     include_usage: bool = False
 
 
-class ResponseFormat(Shape):
+class ResponseFormat(OpenAI):
     """The form of the answer: text."""
 
     type: str = "text"
 
 
-class Metadata(Shape):
+class Metadata(OpenAI):
     """What goes with a request; other entries are ignored."""
 
     session: str | None = None
@@ -105,14 +105,14 @@ class Metadata(Shape):
     """The library to answer from, by name."""
 
 
-class ChatRequest(Shape):
+class ChatRequest(OpenAI):
     """POST /v1/chat/completions."""
 
     model_config = ConfigDict(extra="allow", use_attribute_docstrings=True)
 
     model: str
     """`understudy`, or a mode as `understudy/agentic`, each also in a voice: `…@PERSONA`."""
-    messages: Annotated[list[ChatMessage], Field(min_length=1)]
+    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=2000)]
     """The last of the user is the question; those before it are what was said before."""
     stream: bool | None = None
     stream_options: StreamOptions | None = None
@@ -123,13 +123,13 @@ class ChatRequest(Shape):
     store: bool | None = None
     """Keep the answer as a session."""
     metadata: Metadata | None = None
-    tools: list[ClientTool] | None = None
+    tools: Annotated[list[ClientTool], Field(max_length=128)] | None = None
     tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
     response_format: ResponseFormat | None = None
     modalities: list[str] | None = None
 
 
-class EmbeddingsRequest(Shape):
+class EmbeddingsRequest(OpenAI):
     """POST /v1/embeddings."""
 
     model: str

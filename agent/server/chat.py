@@ -36,17 +36,17 @@ async def chat(request: Request, hosting: Hosting, admission: Admission) -> Resp
         used = options is not None and options.include_usage
         return EventStream(_pieces(ask, Wire(body.model), used=used))
     try:
-        answer = await until_gone(request.receive, _whole(ask, Wire(body.model)))
+        answer = await until_gone(request.receive, whole(ask, Wire(body.model)))
     except ClientGone:
         return Response(status_code=499)
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-async def _whole(ask: Ask, wire: Wire) -> ChatCompletion:
+async def whole(ask: Ask, wire: Wire) -> ChatCompletion:
     """The answer in one piece."""
     async with aclosing(ask.events()) as events:
         (end,) = [event async for event in events if isinstance(event, Ended)]
-    content = None if end.calls else ask.said + end.tail
+    content = None if end.calls and not ask.said else ask.said + end.tail
     return wire.whole(content, end.finish, ask.usage, end.calls, end.about)
 
 

@@ -125,16 +125,18 @@ def offered(body: ChatRequest) -> list[ToolSpec]:
     specs = [
         ToolSpec(
             tool.function.name,
-            tool.function.description,
+            tool.function.description or "",
             tool.function.parameters or {"type": "object", "properties": {}},
         )
         for tool in body.tools or ()
     ]
     names = [spec.name for spec in specs]
+    before: set[str] = set()
     for i, name in enumerate(names):
-        if name in LIBRARY_TOOLS or name in names[:i]:
+        if name in LIBRARY_TOOLS or name in before:
             why = "is a tool of the library's" if name in LIBRARY_TOOLS else "is given twice"
             raise _wrong(f"The tool name '{name}' {why}.", f"tools.{i}.function.name")
+        before.add(name)
     choice = body.tool_choice
     if choice == "none":
         return []

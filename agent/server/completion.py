@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from agent import messages
 from agent.models.wire import MALFORMED
-from agent.server.bodies import Shape
+from agent.server.bodies import OpenAI
 
 if TYPE_CHECKING:
     from agent.events import Citation, Done
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Finish = Literal["stop", "length", "tool_calls"]
 
 
-class Cited(Shape):
+class Cited(OpenAI):
     """A marker of the answer and the place in a document that it names."""
 
     n: int
@@ -39,7 +39,7 @@ class Cited(Shape):
     document_id: str
 
 
-class Understudy(Shape):
+class Understudy(OpenAI):
     """What is known of an answer besides its text."""
 
     outcome: Literal["grounded", "partial", "unanswerable", "ungrounded"]
@@ -61,14 +61,14 @@ class Understudy(Shape):
     citations: list[Cited]
 
 
-class CalledFunction(Shape):
+class CalledFunction(OpenAI):
     """The function that the client is to call."""
 
     name: str
     arguments: str
 
 
-class ToolCall(Shape):
+class ToolCall(OpenAI):
     """A call that the client is to make."""
 
     index: int
@@ -77,7 +77,7 @@ class ToolCall(Shape):
     function: CalledFunction
 
 
-class AnswerMessage(Shape):
+class AnswerMessage(OpenAI):
     """The answer."""
 
     role: Literal["assistant"] = "assistant"
@@ -86,7 +86,7 @@ class AnswerMessage(Shape):
     refusal: None = None
 
 
-class Choice(Shape):
+class Choice(OpenAI):
     """The one answer that is given."""
 
     index: Literal[0] = 0
@@ -95,13 +95,13 @@ class Choice(Shape):
     logprobs: None = None
 
 
-class CachedTokens(Shape):
+class CachedTokens(OpenAI):
     """Of the prompt."""
 
     cached_tokens: int
 
 
-class CompletionUsage(Shape):
+class CompletionUsage(OpenAI):
     """What all of the answer's model calls used together; zero for a model without tokens."""
 
     prompt_tokens: int
@@ -110,7 +110,7 @@ class CompletionUsage(Shape):
     prompt_tokens_details: CachedTokens
 
 
-class ChatCompletion(Shape):
+class ChatCompletion(OpenAI):
     """An answer as a whole."""
 
     id: str
@@ -122,7 +122,7 @@ class ChatCompletion(Shape):
     understudy: Understudy | None = None
 
 
-class Delta(Shape):
+class Delta(OpenAI):
     """What is added to the answer."""
 
     role: Literal["assistant"] | None = None
@@ -130,7 +130,7 @@ class Delta(Shape):
     tool_calls: list[ToolCall] | None = None
 
 
-class ChunkChoice(Shape):
+class ChunkChoice(OpenAI):
     """A piece of the one answer that is given."""
 
     index: Literal[0] = 0
@@ -138,7 +138,7 @@ class ChunkChoice(Shape):
     finish_reason: Finish | None = None
 
 
-class ChatCompletionChunk(Shape):
+class ChatCompletionChunk(OpenAI):
     """A piece of an answer; the last one with a choice says how it ended."""
 
     id: str
@@ -232,11 +232,13 @@ def understudy(
         seconds=done.seconds,
         cost=cost,
         ignored=list(ignored),
-        citations=[
-            Cited(**{name: getattr(citation, name) for name in Cited.model_fields})
-            for citation in citations
-        ],
+        citations=[cited(citation) for citation in citations],
     )
+
+
+def cited(citation: Citation) -> Cited:
+    """A citation as the wire has it."""
+    return Cited(**{name: getattr(citation, name) for name in Cited.model_fields})
 
 
 def tool_calls(requests: Sequence[messages.ToolRequest]) -> list[ToolCall]:

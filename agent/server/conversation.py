@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from agent.server.bodies import ChatMessage
 
 LONGEST = 500_000
-"""Characters of a question: more would take seconds to look at, in which nobody else is served."""
+"""Characters of a question, of what is handed in with it, and of what was said before: more would
+take seconds to look at, in which nobody else is served."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +65,30 @@ def asked(messages: Sequence[ChatMessage]) -> Asked:
     before = [i for i in said if i < last]
     waiting: list[int] = []
     while before and messages[before[-1]].role == "user":
-        waiting.insert(0, before.pop())
-    history = tuple(
-        Message("user", texts[i])
-        if messages[i].role == "user"
-        else Message("assistant", without_sources(texts[i]))
-        for i in before
-        if messages[i].role != "tool"
-    )
+        waiting.append(before.pop())
+    waiting.reverse()
+    history: list[Message] = []
+    room = LONGEST
+    for i in reversed(before):
+        # No prompt holds so much: what is older than that is not even looked at.
+        if (room := room - len(texts[i])) < 0:
+            break
+        if messages[i].role == "user":
+            history.append(Message("user", texts[i]))
+        elif messages[i].role == "assistant":
+            history.append(Message("assistant", without_sources(texts[i])))
     handed_in = [texts[i] for i in waiting] + _results(messages[last + 1 :], texts[last + 1 :])
+    if sum(map(len, handed_in)) > LONGEST:
+        raise Refused(
+            400,
+            f"What is handed in with the question has more than {LONGEST:,} characters.",
+            code="context_length_exceeded",
+            param="messages",
+            hint="Hand in less; add long texts to the library.",
+        )
     return Asked(
         texts[last],
-        history,
+        tuple(reversed(history)),
         "\n\n".join(filter(None, handed_in)),
         any(message.role in ("system", "developer") for message in messages),
     )

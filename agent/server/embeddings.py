@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from agent.events import Usage
 from agent.server.auth import user_of
-from agent.server.bodies import EmbeddingsRequest, Shape, read
+from agent.server.bodies import EmbeddingsRequest, OpenAI, read
 from agent.server.errors import Refused
 from agent.server.model_names import EMBEDDING, no_model
 from agent.server.streaming import ClientGone, until_gone
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
 MOST = 2048
 """Texts in one request: OpenAI's own limit."""
+LONGEST = 120.0
+"""Seconds that one request may be embedded."""
 
 
-class Embedding(Shape):
+class Embedding(OpenAI):
     """One text's vector."""
 
     object: Literal["embedding"] = "embedding"
@@ -36,14 +38,14 @@ class Embedding(Shape):
     """Numbers; or float32, little-endian, in base64."""
 
 
-class EmbeddingsUsage(Shape):
+class EmbeddingsUsage(OpenAI):
     """Word pieces of the texts, uncut."""
 
     prompt_tokens: int
     total_tokens: int
 
 
-class Embeddings(Shape):
+class Embeddings(OpenAI):
     """The vectors, in the order of the texts; each of length 1."""
 
     object: Literal["list"] = "list"
@@ -89,11 +91,22 @@ async def _embed(
             made = [row.tolist() for row in vectors]
         return [Embedding(index=i, embedding=vector) for i, vector in enumerate(made)], tokens
 
-    async with admission.admit(user) as ticket:
+    async with admission.admit(user, heavy=True) as ticket:
+        working = asyncio.ensure_future(asyncio.to_thread(work))
         try:
-            data, tokens = await asyncio.to_thread(work)
+            async with asyncio.timeout(LONGEST) as limit:
+                data, tokens = await asyncio.shield(working)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise Refused(
+                413, f"This was not embedded in {LONGEST:g} seconds.", code="too_much_at_once",
+                param="input", hint="Send fewer texts at once.",
+            ) from None  # fmt: skip
         finally:
             left.set()
+            # Its place is not free before the thread has ended, which looks between batches.
+            await asyncio.gather(working, return_exceptions=True)
         ticket.used(Usage(input_tokens=tokens))
         ticket.ended("embedded")
     usage = EmbeddingsUsage(prompt_tokens=tokens, total_tokens=tokens)

@@ -20,6 +20,7 @@ class Refused(AgentError):
         hint: str = "",
         param: str | None = None,
         retry_after: float | None = None,
+        cause: str = "",
     ) -> None:
         """Say why.
 
@@ -30,9 +31,11 @@ class Refused(AgentError):
             hint: What to do about it.
             param: The field of the request that is wrong.
             retry_after: Seconds; becomes the header Retry-After.
+            cause: What the log alone is told: it may name addresses and folders of the server.
         """
         super().__init__(message, hint=hint)
         self.status = status
         self.code = code
         self.param = param
         self.retry_after = retry_after
+        self.cause = cause

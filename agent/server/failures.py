@@ -1,4 +1,8 @@
-"""Errors as HTTP says them: every one that a user may see has a status and a word for machines."""
+"""Errors as HTTP says them: every one that a user may see has a status and a word for machines.
+
+What only the server's owner can mend is told in full to the owner and to the log: its words may
+name addresses and folders of the server. Hints name routes, since nobody here types commands.
+"""
 
 from __future__ import annotations
 
@@ -35,33 +39,66 @@ _BY_KIND: dict[str, tuple[int, str]] = {
     "DiskFull": (507, "disk_full"),
 }
 """Status and code by an error's class name; whatever is not here is the server's own fault."""
+_HINTS = {
+    "ContextTooLong": "Send less: fewer earlier messages, or a shorter question.",
+    "BudgetSpent": "Ask for less, or have the server's owner raise your limits.",
+    "SessionNotFound": "GET /api/sessions lists yours.",
+    "SourceNotFound": "GET /api/sources lists them.",
+}
+"""In place of the error's own hint, which is for a terminal."""
+_TOLD = {
+    "failed": "That could not be done.",
+    "wrong_configuration": "The server's settings are wrong.",
+    "model_busy": "The model takes no more for now.",
+    "model_unreachable": "The model cannot be reached.",
+    "bad_model_output": "The model's answer cannot be used.",
+    "sessions_unusable": "Sessions cannot be read or written.",
+    "library_busy": "The library is being changed.",
+    "embedder_unavailable": "The embedder cannot be used.",
+    "store_unreachable": "The library's store cannot be reached.",
+    "disk_full": "The server's disk is full.",
+}
+"""By code: what is told to whom is not the owner, of what they can neither mend nor should know."""
+_ASK_OWNER = "Ask again later, or tell the server's owner: its log says more."
 _COME_AGAIN = 5.0
 """Seconds, where something is busy or away."""
 ENDING = "The server is ending."
 
 
-def refusal_of(kind: str, message: str, hint: str = "") -> Refused:
+def refusal_of(kind: str, message: str, hint: str = "", *, owner: bool = False) -> Refused:
     """What is answered for an error of the house.
 
     Args:
         kind: The error's class name, as `Failed.error` has it.
         message: What happened.
-        hint: What to do next.
+        hint: What to type next, in a terminal.
+        owner: Whether it is told to the server's owner.
     """
     status, code = _BY_KIND.get(kind, (500, "failed"))
+    cause = f"{message} {hint}".strip() if code in _TOLD else ""
+    if code in _TOLD and not owner:
+        message, hint = _TOLD[code], _ASK_OWNER
+    elif not owner:
+        hint = ""
+    hint = _HINTS.get(kind, hint)
     again = _COME_AGAIN if status == 503 else None
-    return Refused(status, message, code=code, hint=hint, retry_after=again)
+    return Refused(status, message, code=code, hint=hint, retry_after=again, cause=cause)
 
 
-def refusal(error: Exception) -> Refused | None:
-    """What is answered for an exception; None for a bug, of which nobody is told more."""
+def refusal(error: Exception, *, owner: bool = False) -> Refused | None:
+    """What is answered for an exception; None for a bug, of which nobody is told more.
+
+    Args:
+        error: What was raised.
+        owner: Whether it is told to the server's owner.
+    """
     if isinstance(error, Refused):
         return error
     if isinstance(error, AgentError | KnowledgeError):
         # The nearest class that is listed: an error may be of a narrower kind.
         names = (cls.__name__ for cls in type(error).__mro__)
         kind = next((name for name in names if name in _BY_KIND), type(error).__name__)
-        return refusal_of(kind, str(error), error.hint)
+        return refusal_of(kind, str(error), error.hint, owner=owner)
     if isinstance(error, HTTPException):
         code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
         return Refused(

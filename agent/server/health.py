@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 
 _AGAIN = 10.0
 """Seconds between two tries at what has failed."""
+_STILL = 60.0
+"""Seconds after which what was in order is looked at again."""
 
 
 class Readiness:
-    """Whether the library opens and the model works: tried at the start, and after failures."""
+    """Whether the library can be read and the model loads: tried at the start and now and then."""
 
     def __init__(self, hosting: Hosting, admission: Admission, log: Log) -> None:
         """Try nothing yet."""
@@ -47,8 +49,8 @@ class Readiness:
     async def checks(self) -> dict[str, str]:
         """What stands how: `ok`, `starting` or `failed`, by name. No reason: anybody may ask."""
         now = asyncio.get_running_loop().time()
-        failed = "failed" in self._checks.values()
-        if not self._checks or (failed and now - self._tried > _AGAIN):
+        lasts = _AGAIN if "failed" in self._checks.values() else _STILL
+        if not self._checks or now - self._tried > lasts:
             self.begin()
         checks = self._checks or {"library": "starting", "model": "starting"}
         return {**checks, "server": "ending" if self._admission.draining else "ok"}
@@ -65,7 +67,7 @@ class Readiness:
         for name in ("library", "model"):
             try:
                 if name == "library":
-                    await self._hosting.library(owner)
+                    await (await self._hosting.library(owner)).extent()
                 else:
                     await self._hosting.model.warm()
             except (AgentError, KnowledgeError) as error:

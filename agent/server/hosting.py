@@ -11,7 +11,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,6 +22,7 @@ from agent.errors import ConfigError, UsageError
 from agent.persona import cards
 from agent.server.errors import Refused
 from agent.server.model_names import EMBEDDING, NAMES, no_model
+from agent.server.open_libraries import OpenLibraries
 from agent.session import Session
 from agent.wiring import MODES
 
@@ -59,7 +60,8 @@ class Hosting:
         self._stack = ExitStack()
         self._opening = asyncio.Lock()
         self._making = threading.Lock()
-        self._libraries: dict[Path, Library] = {}
+        self._libraries = OpenLibraries()
+        self._stack.callback(self._libraries.close)
         self._transcripts: dict[str, Transcripts] = {}
         self._personas: dict[str, Persona | None] = {}
 
@@ -107,7 +109,7 @@ class Hosting:
         return names[0]
 
     async def library(self, user: User, name: str = "") -> Library:
-        """A library that a user may read, opened once for all.
+        """A library that a user may read, opened once for all; anew where it was replaced.
 
         Args:
             user: Who asks.
@@ -132,18 +134,18 @@ class Hosting:
         try:
             root = parts.library_root
             async with self._opening:
-                if root not in self._libraries:
-                    await asyncio.to_thread(self._open, parts, root)
-            return self._libraries[root]
+                return await asyncio.to_thread(
+                    self._libraries.get, root, lambda: self._opened(parts)
+                )
         except UsageError:
             raise missing from None
 
-    def _open(self, parts: Parts, root: Path) -> None:
-        """Open a library; that of the settings is made where there is none: it may be filled."""
+    def _opened(self, parts: Parts) -> AbstractContextManager[Library]:
+        """A library; that of the settings is made where there is none: it may be filled."""
         _ = parts.library_holds_something  # raises where there is none of that name
         if parts is not self.parts:
             parts.embedder, parts.reranker = self.parts.embedder, self.parts.reranker
-        self._libraries[root] = self._stack.enter_context(parts.open_library(create=True))
+        return parts.open_library(create=True)
 
     def _called(self, root: Path) -> str:
         return root.name if root.parent == self.parts.paths.libraries else str(root.parent)
@@ -157,17 +159,17 @@ class Hosting:
             TranscriptError: They cannot be opened.
         """
         with self._making:
-            if user.name not in self._transcripts:
+            if user.kept_as not in self._transcripts:
                 from agent.transcripts import Transcripts
 
                 paths = self.parts.paths
                 file = paths.transcripts
                 if not user.is_owner:
-                    file = paths.data / "users" / user.name / "transcripts.db"
+                    file = paths.data / "users" / user.kept_as / "transcripts.db"
                 store = Transcripts(file)
                 self._stack.callback(store.close)
-                self._transcripts[user.name] = store
-            return self._transcripts[user.name]
+                self._transcripts[user.kept_as] = store
+            return self._transcripts[user.kept_as]
 
     def session(
         self,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.errors import ConfigError, UsageError
-from agent.server.user_records import Entry, check_name, read, write
+from agent.server.user_records import Entry, check_name, new_id, read, write
 from agent.server.users import ALL, OWNER, User
 
 if TYPE_CHECKING:
@@ -63,6 +63,11 @@ class Keys:
         self._stamp: _Stamp | None = None
         self._by_digest: dict[str, Entry] = {}
 
+    @property
+    def several(self) -> bool:
+        """Whether more than one may ask."""
+        return len(self._entries()) > 1
+
     def users(self) -> tuple[User, ...]:
         """All users but the owner, by name.
 
@@ -87,6 +92,8 @@ class Keys:
     def add(self, user: User) -> str:
         """Give a new user a key, which is returned here and told nowhere else.
 
+        A user without an ID gets one; with one, what was kept of an earlier user is theirs.
+
         Raises:
             UsageError: The name is taken, or cannot be one.
             ConfigError: The file cannot be read or written.
@@ -99,11 +106,11 @@ class Keys:
                     f"There is a user '{user.name}' already.",
                     hint=f"agent users set {user.name} …  or: agent users new-key {user.name}",
                 )
-            entries[user.name] = Entry(user, digest_of(key))
+            entries[user.name] = Entry(replace(user, id=user.id or new_id()), digest_of(key))
         return key
 
     def change(self, name: str, change: Callable[[User], User]) -> User:
-        """Give a user other rights or limits; the key and the name stay.
+        """Give a user other rights or limits; the key, the name and the ID stay.
 
         Raises:
             UsageError: There is no such user.
@@ -111,7 +118,8 @@ class Keys:
         """
         with self._changing() as entries:
             entry = _existing(entries, name)
-            entries[name] = replace(entry, user=replace(change(entry.user), name=name))
+            changed = replace(change(entry.user), name=name, id=entry.user.id)
+            entries[name] = replace(entry, user=changed)
             return entries[name].user
 
     def renew(self, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
@@ -43,6 +44,8 @@ _HEADERS = {
 }
 _LONGEST = 4096
 """Bytes of the form."""
+_PATIENCE = 10.0
+"""Seconds for the form: whoever sends it is not known yet."""
 
 
 def login_routes(keys: Keys, logins: Logins) -> list[BaseRoute]:
@@ -54,7 +57,11 @@ def login_routes(keys: Keys, logins: Logins) -> list[BaseRoute]:
         # A form of another page must not log its visitor in as somebody else.
         user = None
         if request.headers.get("origin") is not None:
-            form = parse_qs((await request.body()).decode("utf-8", "replace"))
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    form = parse_qs((await request.body()).decode("utf-8", "replace"))
+            except TimeoutError:
+                return _page("The key did not come.", status=408)
             user = keys.user(form.get("key", [""])[-1].strip())
         if user is None:
             return _page("That is no key of this server.", status=403)

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 
 from agent.server.failures import bug, ending, refusal, response_of
 from agent.server.logs import places
@@ -30,7 +31,23 @@ _FIT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """A name that a proxy in front may give."""
 _LEFT = 499
 """The status that is counted where the client went before there was one (nginx' custom)."""
+_ANSWER_FOR = "answer_for"
+"""Where a request's state has the way to tell of an error in what has begun to be sent."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def answer_for(scope: Scope, error: Exception) -> Refused:
+    """Count and log an error in a response that has begun, and that tells of it in its own way.
+
+    Args:
+        scope: Of a request that has passed `Observed`.
+        error: What was raised.
+
+    Returns:
+        What is told to the client.
+    """
+    told: Refused = scope["state"][_ANSWER_FOR](error)
+    return told
 
 
 class Observed:
@@ -53,6 +70,20 @@ class Observed:
         told: dict[str, object] = {}
         reset = TOLD.set(told)
 
+        def noted(error: Exception) -> Refused:
+            user = state.get("user")
+            refused = refusal(error, owner=user is not None and user.is_owner)
+            if refused is None:
+                self._log("bug", request=name, error=type(error).__name__, places=places(error))
+                refused = bug()
+            elif refused.cause:
+                self._log("failed", request=name, code=refused.code, message=refused.cause)
+            self._metrics.refused(refused.code)
+            told["code"] = refused.code
+            return refused
+
+        state[_ANSWER_FOR] = noted
+
         async def observed_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
@@ -70,13 +101,10 @@ class Observed:
             if not status:
                 await self._say(ending(), scope, receive, observed_send)
             raise
+        except ClientDisconnect:
+            pass  # in the middle of its body; nobody reads an answer
         except Exception as error:
-            refused = refusal(error)
-            if refused is None:
-                self._log("bug", request=name, error=type(error).__name__, places=places(error))
-                refused = bug()
-            self._metrics.refused(refused.code)
-            told["code"] = refused.code
+            refused = noted(error)
             if not status:
                 await self._say(refused, scope, receive, observed_send)
             elif scope["type"] == "http":

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from agent.server.auth import user_of
-from agent.server.bodies import Shape
+from agent.server.bodies import OpenAI
 from agent.server.chat import chat
 from agent.server.embeddings import embeddings
 from agent.server.model_names import NAMES, no_model
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from agent.server.hosting import Hosting
 
 
-class ModelInfo(Shape):
+class ModelInfo(OpenAI):
     """A model."""
 
     id: str
@@ -33,7 +33,7 @@ class ModelInfo(Shape):
     owned_by: str = NAMES
 
 
-class ModelList(Shape):
+class ModelList(OpenAI):
     """All models."""
 
     object: Literal["list"] = "list"

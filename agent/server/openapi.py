@@ -37,6 +37,7 @@ _WHY = {
     401: "No key, or none that counts.",
     403: "You may not.",
     404: "There is none of that name, or none that you may see.",
+    409: "It could mean several; the hint says how to name one.",
     413: "It is too large.",
     422: "It could not be read, or may not be fetched.",
     429: "Too much for now.",

@@ -1,8 +1,9 @@
-"""The socket, and uvicorn on it from its start to a quiet end. The only door to uvicorn.
+"""The socket, and uvicorn on it from its start to a quiet end.
 
 The end has two parts. First the server still listens: new asks are refused with 503, and those that
 run are told to end with what they have, for which they are given `drain` seconds. Then it listens
-no more, and what still runs is cancelled.
+no more, and what still runs is cancelled. What else answers by open connections is closed between
+the two.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -23,7 +24,9 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from agent.errors import UsageError
+from agent.server.connections import CONNECTIONS, Connection
 from agent.server.logs import Forwarded, silent
+from agent.server.observed import Broken
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -36,8 +39,6 @@ DRAIN = 20.0
 _LAST = 3
 """Seconds for connections to close once nothing is asked any more."""
 _BACKLOG = 512
-_CONNECTIONS = 1_000
-"""Open at once; uvicorn answers 503 to more."""
 
 
 def is_loopback(host: str) -> bool:
@@ -87,6 +88,10 @@ def url_of(bound: socket.socket) -> str:
     return f"http://{address}:{port}" if address.version == 4 else f"http://[{address}]:{port}"
 
 
+async def _nothing() -> None:
+    """What is closed where nothing else answers."""
+
+
 async def serve(
     app: Starlette,
     bound: socket.socket,
@@ -94,6 +99,7 @@ async def serve(
     *,
     drain: float = DRAIN,
     ready: Callable[[], None] = lambda: None,
+    close: Callable[[], Awaitable[None]] = _nothing,
     log: Log = silent,
 ) -> None:
     """Serve until told to end by a signal, or cancelled; the socket is closed then.
@@ -106,18 +112,20 @@ async def serve(
         admission: Of the app.
         drain: Seconds that running asks are given to end with what they have.
         ready: Called once requests are answered.
+        close: Called once asks have ended: lets go of what would hold connections open.
         log: Where lines go.
     """
     server = _Server(
         uvicorn.Config(
             app,
+            http=Connection,
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=False,
             backlog=_BACKLOG,
-            limit_concurrency=_CONNECTIONS,
+            limit_concurrency=CONNECTIONS,
             timeout_graceful_shutdown=_LAST,
             ws_ping_interval=15.0,
         )
@@ -136,7 +144,7 @@ async def serve(
                     await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 waiting.cancel()
-                ending = asyncio.create_task(_end(server, serving, admission, drain, log))
+                ending = asyncio.create_task(_end(server, serving, admission, drain, close, log))
                 try:
                     await asyncio.shield(ending)
                 except asyncio.CancelledError:
@@ -149,7 +157,12 @@ async def serve(
 
 
 async def _end(
-    server: _Server, serving: asyncio.Task[None], admission: Admission, drain: float, log: Log
+    server: _Server,
+    serving: asyncio.Task[None],
+    admission: Admission,
+    drain: float,
+    close: Callable[[], Awaitable[None]],
+    log: Log,
 ) -> None:
     log("ending", running=admission.running, waiting=admission.waiting)
     admission.drain()
@@ -158,6 +171,9 @@ async def _end(
     await asyncio.wait({idle, hurried, serving}, timeout=drain, return_when=asyncio.FIRST_COMPLETED)
     if left := admission.running:
         log("cancelled", running=left)
+    # What a chat or a client of MCP has open is no ask, and would not end by itself.
+    closing = asyncio.ensure_future(close())
+    await asyncio.wait({closing, hurried}, return_when=asyncio.FIRST_COMPLETED)
     for task in (idle, hurried):
         task.cancel()
     server.should_exit = True
@@ -171,6 +187,7 @@ async def _end(
         if connection.transport is not None:
             connection.transport.abort()
     await asyncio.sleep(0)
+    await closing
     log("ended")
 
 
@@ -231,10 +248,17 @@ def _signals(asked: asyncio.Event, server: _Server) -> Iterator[None]:
                 signal.signal(number, handler)
 
 
+def _untold(record: logging.LogRecord) -> bool:
+    """Whether the log has no line of it: what was broken off has one by its request."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, Broken | asyncio.CancelledError)
+
+
 @contextmanager
 def _forwarded(log: Log) -> Iterator[None]:
     """While open, what uvicorn has to say goes to the log, and nowhere else."""
     handler = Forwarded(log)
+    handler.addFilter(_untold)
     logger = logging.getLogger("uvicorn")
     propagates = logger.propagate
     logger.addHandler(handler)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from starlette.responses import Response
 
 from agent.plain_text import one_line
-from agent.server.failures import body_of, bug, refusal
+from agent.server.failures import body_of
+from agent.server.observed import answer_for
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -43,9 +43,10 @@ def comment(text: str) -> bytes:
 class EventStream(Response):
     """A response of server-sent events.
 
-    The status waits for the first event that is no comment, at most `KEEP_ALIVE` seconds: what is
-    refused before that has a status of its own; what fails later becomes an `error` event. When
-    the client leaves, the events' generator is closed at once.
+    The status waits for the first event that is no comment, at most `KEEP_ALIVE` seconds from the
+    first of any kind: what is refused before that, for as long as it waited for a place, has a
+    status of its own; what fails later becomes an `error` event. When the client leaves, the
+    events' generator is closed at once.
     """
 
     media_type = "text/event-stream"
@@ -54,7 +55,8 @@ class EventStream(Response):
         """Make the response; nothing is asked for yet.
 
         Args:
-            events: Whole events, as they are sent. May raise until its end.
+            events: Whole events, as they are sent: a comment first, once work begins. May raise
+                until its end.
         """
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
@@ -64,21 +66,23 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the events."""
         try:
-            await until_gone(receive, self._send_all(send))
+            await until_gone(receive, self._send_all(scope, send))
         except ClientGone:
             return
 
-    async def _send_all(self, send: Send) -> None:
+    async def _send_all(self, scope: Scope, send: Send) -> None:
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(_AHEAD)
         pump = asyncio.create_task(_pump(self._events, queue))
+        patience: float | None = None
         try:
             while True:
                 try:
-                    async with asyncio.timeout(KEEP_ALIVE):
+                    async with asyncio.timeout(patience):
                         event = await queue.get()
                 except TimeoutError:
                     await self._begin(send)
                     event = comment("still at work")
+                patience = KEEP_ALIVE
                 if event is None:
                     break
                 if not event.startswith(b":"):
@@ -90,10 +94,7 @@ class EventStream(Response):
             except Exception as error:
                 if not self._begun:
                     raise
-                refused = refusal(error)
-                if refused is None:
-                    logging.getLogger(__name__).exception("an answer broke off")
-                said = json.dumps(body_of(refused or bug()))
+                said = json.dumps(body_of(answer_for(scope, error)))
                 await _send(send, f"data: {said}\n\n".encode())
             await self._begin(send)
             await _send(send, DONE, more=False)

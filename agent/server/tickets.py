@@ -7,8 +7,11 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from agent.events import Done, Failed, Token, Usage
+
 if TYPE_CHECKING:
-    from agent.events import Usage
+    from agent.budget import Budget
+    from agent.events import Event
     from agent.server.metrics import Metrics
     from agent.server.users import User
 
@@ -39,12 +42,16 @@ class Ticket:
         self._reason = ""
         self._spoke = False
         self._outcome = ""
+        self._budget: Callable[[], Budget | None] = lambda: None
 
     @property
     def held(self) -> float:
         """The most that it may still cost, where that is limited; else 0."""
         limit = self.user.limits.cost
-        return max(0.0, limit - self.cost) if limit is not None else 0.0
+        if limit is None:
+            return 0.0
+        budget = self._budget()
+        return max(0.0, limit - max(self.cost, budget.cost if budget is not None else 0.0))
 
     def started(self, stop: Callable[[str], None]) -> None:
         """Say how the ask is ended with what it has; called at once where that is wanted already.
@@ -80,12 +87,40 @@ class Ticket:
         if self._metrics is not None:
             self._metrics.used(usage)
 
+    def heard(self, event: Event) -> None:
+        """Note what an event of the ask says of it."""
+        match event:
+            case Token():
+                self.first_token()
+            case Usage():
+                self.used(event)
+            case Done():
+                self.ended(event.outcome)
+            case Failed():
+                self.ended("failed")
+            case _:
+                pass  # the answer's own
+
+    def counted_by(self, budget: Callable[[], Budget | None]) -> None:
+        """Say which budget the ask's calls are settled with.
+
+        A call that was left in its middle is settled, and nobody is there to be told of it; so at
+        the end, what the budget says counts where it is more.
+        """
+        self._budget = budget
+
     def ended(self, outcome: str) -> None:
         """Say how it ended: an outcome of `Done`, or `failed`."""
         self._outcome = outcome
 
     def close(self) -> None:
         """Count it: `interrupted` where nobody said how it ended."""
+        if (budget := self._budget()) is not None:
+            untold = max(0.0, budget.cost - self.cost)
+            self.cost += untold
+            self.tokens = max(self.tokens, budget.tokens)
+            if self._metrics is not None:
+                self._metrics.used(Usage(cost=untold))
         outcome = self._outcome or "interrupted"
         if self._metrics is not None:
             self._metrics.asked(outcome, time.monotonic() - self._began)

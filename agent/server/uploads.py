@@ -6,15 +6,17 @@ Knows no library. A file's name is its user's choice, and never leads out of the
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import os
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.server.errors import Refused
+from agent.server.users import FILES_MB
 
 if TYPE_CHECKING:
     from agent.paths import Paths
@@ -28,47 +30,146 @@ _LONGEST = 200
 """Bytes of a name; file systems take 255."""
 
 
-def folder(paths: Paths, user: User, library: str) -> Path:
-    """Where a user's files for a library are. A library may be called by a path, or by anything."""
-    name = hashlib.sha256(library.encode()).hexdigest()[:16]
-    return paths.data / "users" / user.name / "files" / name
+class Uploads:
+    """The files of all users."""
+
+    def __init__(self, paths: Paths) -> None:
+        """Below the program's data."""
+        self._users = paths.data / "users"
+        self._coming: Counter[str] = Counter()
+        """Bytes that are being received, by user."""
+
+    def place(self, user: User, library: str, name: str) -> Path:
+        """Where a file of that name is kept. A library may be called by a path, or by anything.
+
+        Raises:
+            Refused: It cannot be a file's name.
+        """
+        wrong = (
+            not name.strip(". ")
+            or name.startswith(".")
+            or not name.isprintable()
+            or any(mark in name for mark in _RESERVED)
+            or len(name.encode()) > _LONGEST
+        )
+        if wrong:
+            raise Refused(
+                400, "That cannot be a file's name.", code="invalid_request", param="name",
+                hint="PUT /api/files/report.pdf",
+            )  # fmt: skip
+        return self._of(user) / hashlib.sha256(library.encode()).hexdigest()[:16] / name
+
+    @asynccontextmanager
+    async def received(
+        self, user: User, file: Path, pieces: AsyncIterator[bytes]
+    ) -> AsyncIterator[Path]:
+        """A file's bytes, whole, beside its place; deleted at the block's end if still there.
+
+        Args:
+            user: Who hands it in.
+            file: Its place; nothing is changed there.
+            pieces: The bytes.
+
+        Raises:
+            Refused: It is more than the user may hand in.
+            OSError: It cannot be written.
+        """
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        left = 1_000_000 * _most_mb(user)
+        if not user.is_owner:
+            left -= await asyncio.to_thread(_bytes_in, self._of(user), file)
+        part, size = _beside(file), 0
+        try:
+            with part.open("xb") as out:
+                async for piece in pieces:
+                    size += len(piece)
+                    self._coming[user.kept_as] += len(piece)
+                    if not user.is_owner and self._coming[user.kept_as] > left:
+                        raise _too_much(user)
+                    await asyncio.to_thread(out.write, piece)
+            yield part
+        finally:
+            self._coming[user.kept_as] -= size
+            part.unlink(missing_ok=True)
+
+    def forget(self, source: str) -> None:
+        """Delete a file, where it is one that any user has handed in."""
+        file, users = Path(source), Path(os.path.realpath(self._users))
+        if file.is_relative_to(users):
+            below = file.relative_to(users).parts
+            if len(below) == 4 and below[1] == "files":
+                file.unlink(missing_ok=True)
+
+    def _of(self, user: User) -> Path:
+        return self._users / user.kept_as / "files"
 
 
-def place(paths: Paths, user: User, library: str, name: str) -> Path:
-    """Where a file of that name is kept.
+class Exchange:
+    """A file that takes another's place, or a free one, and can be taken back."""
 
-    Raises:
-        Refused: It cannot be a file's name.
-    """
-    wrong = (
-        not name.strip(". ")
-        or name.startswith(".")
-        or not name.isprintable()
-        or any(mark in name for mark in _RESERVED)
-        or len(name.encode()) > _LONGEST
-    )
-    if wrong:
-        raise Refused(
-            400, "That cannot be a file's name.", code="invalid_request", param="name",
-            hint="PUT /api/files/report.pdf",
-        )  # fmt: skip
-    return folder(paths, user, library) / name
+    def __init__(self, part: Path, file: Path) -> None:
+        """Put `part` at `file`, and set aside what was there.
+
+        Quick, and not to be done in a thread: that goes on when whoever waits for it is cancelled.
+        """
+        self._file = file
+        self._before: Path | None = None
+        if file.exists():
+            self._before = _beside(file)
+        try:
+            if self._before is not None:
+                try:
+                    os.link(file, self._before)
+                except OSError:  # a file system without links
+                    os.replace(file, self._before)
+            os.replace(part, file)
+        except OSError:
+            if self._before is not None and self._before.exists():
+                os.replace(self._before, file)  # does nothing where both are links to one file
+                self.done()
+            raise
+
+    @property
+    def replaces(self) -> bool:
+        """Whether there was a file before."""
+        return self._before is not None
+
+    def undo(self) -> None:
+        """Put back what was there; where nothing was, nothing is."""
+        if self._before is None:
+            self._file.unlink(missing_ok=True)
+        else:
+            os.replace(self._before, self._file)
+
+    def done(self) -> None:
+        """Let go of what was there."""
+        if self._before is not None:
+            self._before.unlink(missing_ok=True)
 
 
-async def keep(file: Path, pieces: AsyncIterator[bytes]) -> None:
-    """Write a file all at once: what was there is whole until the new one is.
+def _beside(file: Path) -> Path:
+    """A new name in the same folder. A dot first: a sync does not take it for a document."""
+    return file.parent / f".{secrets.token_hex(8)}.part"
 
-    Raises:
-        OSError: It cannot be written.
-    """
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # A dot before it: a sync does not take it for a document.
-    part = file.parent / f".{secrets.token_hex(8)}.part"
-    try:
-        with part.open("xb") as out:
-            async for piece in pieces:
-                await asyncio.to_thread(out.write, piece)
-        os.replace(part, file)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            part.unlink()
+
+def _bytes_in(folder: Path, without: Path) -> int:
+    """What the files in a folder come to, without one of them and without those in part."""
+    size = 0
+    for file in folder.glob("*/*"):
+        if file != without and not file.name.startswith("."):
+            with suppress(FileNotFoundError):  # taken out meanwhile
+                size += file.stat().st_size
+    return size
+
+
+def _most_mb(user: User) -> int:
+    return FILES_MB if user.files_mb is None else user.files_mb
+
+
+def _too_much(user: User) -> Refused:
+    return Refused(
+        413, f"You may hand in {_most_mb(user)} MB of files, and this would be more.",
+        code="insufficient_quota", param="name",
+        hint="Take some out: DELETE /api/sources. The server's owner may allow more: agent users "
+        f"set {user.name} --files-mb N",
+    )  # fmt: skip

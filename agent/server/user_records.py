@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from agent.server.users import OWNER, User
 from agent.whole_file import write_own
 
 VERSION = 1
+_ID = "[0-9a-f]{16}"
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,30}[a-z0-9])?")
 
 
@@ -41,6 +43,17 @@ def check_name(name: str) -> None:
         )
 
 
+def new_id() -> str:
+    """An ID that no user has, nor ever had."""
+    return secrets.token_hex(8)
+
+
+def id_in(folder: str, name: str) -> str | None:
+    """The ID in the name of a folder that was kept for a user of this name; None for no such."""
+    found = re.fullmatch(f"{re.escape(name)}-({_ID})", folder)
+    return found[1] if found else None
+
+
 def write(file: Path, entries: Iterable[Entry]) -> None:
     """Replace the file, in the order of names.
 
@@ -57,6 +70,7 @@ def to_json(entry: Entry) -> dict[str, Any]:
     user, limits = entry.user, entry.user.limits
     return {
         "name": user.name,
+        "id": user.id,
         "key_sha256": entry.digest,
         "reads": list(user.reads),
         "writes": list(user.writes),
@@ -66,6 +80,7 @@ def to_json(entry: Entry) -> dict[str, Any]:
         "max_seconds": limits.seconds,
         "day_cost": user.day_cost,
         "per_minute": user.per_minute,
+        "files_mb": user.files_mb,
     }
 
 
@@ -98,9 +113,11 @@ def read(file: Path) -> list[Entry]:
 
 
 def _from_json(item: dict[str, Any]) -> Entry:
-    name, digest = item["name"], item["key_sha256"]
+    name, own, digest = item["name"], item["id"], item["key_sha256"]
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name == OWNER:
         raise ValueError(f"{name!r} is no name of a user")
+    if not isinstance(own, str) or not re.fullmatch(_ID, own):
+        raise ValueError(f"the ID of {name} is no 16 hexadecimal digits")
     if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
         raise ValueError(f"the key of {name} is no SHA-256")
     limits = Limits(
@@ -111,11 +128,13 @@ def _from_json(item: dict[str, Any]) -> Entry:
     )
     user = User(
         name,
+        id=own,
         reads=_names(item, "reads"),
         writes=_names(item, "writes"),
         limits=limits,
         day_cost=_number(item, "day_cost"),
         per_minute=_whole(item, "per_minute"),
+        files_mb=_whole(item, "files_mb"),
     )
     return Entry(user, digest)
 

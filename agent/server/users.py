@@ -10,6 +10,8 @@ OWNER = "owner"
 """The user that the program's own sessions are: whoever starts the server."""
 ALL = "*"
 """Every library."""
+FILES_MB = 1000
+"""Megabytes of files that a user may hand in, where nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,8 @@ class User:
     """One user, as a key names it."""
 
     name: str
+    id: str = ""
+    """Of chance, given when the user is added and to nobody again; the owner has none."""
     reads: tuple[str, ...] = ()
     """Libraries whose documents they may be answered from; `*` for all."""
     writes: tuple[str, ...] = ()
@@ -27,6 +31,16 @@ class User:
     """The most that a day's asks may cost, in US dollars; None for no limit."""
     per_minute: int | None = None
     """Requests a minute; None for no limit."""
+    files_mb: int | None = None
+    """Megabytes of all files that they may hand in; None for `FILES_MB`."""
+
+    @property
+    def kept_as(self) -> str:
+        """What their folder, their rate and their sums go by.
+
+        Not the name alone: who is added under the name of a removed user inherits nothing.
+        """
+        return f"{self.name}-{self.id}" if self.id else self.name
 
     @property
     def is_owner(self) -> bool:

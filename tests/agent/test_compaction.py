@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -107,6 +108,26 @@ async def test_a_summary_is_used_until_the_history_has_grown_again_and_then_exte
     assert "Earlier summary: They spoke of the Moon." in asked
     assert f"Question {first.upto}?" not in asked
     assert f"Question {first.upto + 1}?" in asked
+
+
+async def test_a_long_history_is_counted_beside_the_loop_and_no_further_than_needed() -> None:
+    class Counting(Scripted):
+        counted = 0
+        on_loop: ClassVar[list[str]] = []
+
+        def count(self, text: str) -> int:
+            self.counted += 1
+            with suppress(RuntimeError):
+                asyncio.get_running_loop()
+                self.on_loop.append(text)
+            return super().count(text)
+
+    memory = remembered(2000)
+    model = Counting([ScriptedReply("They spoke of the Moon.")], context_window=4000)
+    await fit(memory, model)
+    assert memory.summary is not None
+    assert model.counted < 500
+    assert max(map(len, model.on_loop)) < 8000  # what the model is asked with, and no history
 
 
 async def test_what_is_too_much_to_read_at_once_is_left_out_oldest_first() -> None:

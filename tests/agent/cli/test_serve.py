@@ -120,6 +120,44 @@ async def test_the_chat_is_served_on_the_same_port_by_the_address_printed(home: 
         await ended(server)
 
 
+@needs_signals
+async def test_half_an_upload_and_an_open_stream_of_mcp_do_not_hinder_a_quiet_end(
+    home: Path,
+) -> None:
+    async with served(AGENT_EMBEDDER="none") as server:
+        url = (await line(server)).removeprefix("OPENAI_BASE_URL=").removesuffix("/v1")
+        key = (await line(server)).removeprefix("OPENAI_API_KEY=")
+        headers = {
+            "Authorization": f"Bearer {key}",
+            "Accept": "application/json, text/event-stream",
+        }
+        _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(
+            b"PUT /api/files/a.txt HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n"
+            b"Authorization: Bearer " + key.encode() + b"\r\n\r\nhalf"
+        )
+        async with httpx.AsyncClient(headers=headers) as client:
+            opening = {
+                "jsonrpc": "2.0", "id": 1, "method": "initialize",
+                "params": {
+                    "protocolVersion": "2025-11-25", "capabilities": {},
+                    "clientInfo": {"name": "test", "version": "1"},
+                },
+            }  # fmt: skip
+            opened = await client.post(f"{url}/mcp", json=opening)
+            session = {"mcp-session-id": opened.headers["mcp-session-id"]}
+            async with client.stream("GET", f"{url}/mcp", headers=session) as stream:
+                assert stream.status_code == 200
+                server.send_signal(signal.SIGINT)
+                await stream.aread()
+        _, err = await server.communicate()
+        writer.close()
+    assert server.returncode == exits.OK
+    assert "ASGI" not in err.decode(), err.decode()
+    assert '"bug"' not in err.decode(), err.decode()
+    assert '"event": "ended"' in err.decode()
+
+
 def test_other_machines_are_served_only_where_somebody_has_a_key(agent: Agent) -> None:
     ran = agent("serve", "--host", "0.0.0.0")
     assert ran.code == exits.USAGE
@@ -140,6 +178,16 @@ def test_a_key_that_could_be_guessed_is_refused(
     ran = agent("serve")
     assert ran.code == exits.USAGE
     assert "hunter2" not in ran.err
+    assert "openssl rand" in ran.err
+
+
+def test_a_key_that_no_client_could_send_is_refused_at_the_start(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENT_SERVE_TOKEN", "schlüssel-des-eigentümers")
+    ran = agent("serve")
+    assert ran.code == exits.USAGE
+    assert "schl" not in ran.err
     assert "openssl rand" in ran.err
 
 

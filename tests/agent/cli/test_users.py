@@ -84,11 +84,20 @@ def test_what_cannot_be_is_a_wrong_command_and_changes_nothing(
     assert agent("users").out == ""
 
 
+def kept_of(home: Path, key: str, *names: str) -> Path:
+    """The folder of what is kept of a user, with such files in it."""
+    user = user_of(home, key)
+    assert user is not None
+    folder = home / "data" / "users" / user.kept_as
+    for name in names:
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("kept")
+    return folder
+
+
 def test_sessions_of_a_removed_user_are_not_inherited_by_name(home: Path, agent: Agent) -> None:
-    agent("users", "add", "ada")
-    kept = home / "data" / "users" / "ada"
-    kept.mkdir(parents=True)
-    (kept / "transcripts.db").write_text("")
+    kept = kept_of(home, agent("users", "add", "ada").out.strip(), "transcripts.db")
     ran = agent("users", "remove", "ada")
     assert str(kept) in ran.err
     refused = agent("users", "add", "ada")
@@ -102,5 +111,48 @@ def test_sessions_of_a_removed_user_are_not_inherited_by_name(home: Path, agent:
 def test_an_earlier_users_sessions_are_taken_over_where_that_is_said(
     home: Path, agent: Agent
 ) -> None:
-    (home / "data" / "users" / "ada").mkdir(parents=True)
-    assert agent("users", "add", "ada", "--with-sessions").code == exits.OK
+    kept = kept_of(home, agent("users", "add", "ada").out.strip(), "transcripts.db")
+    agent("users", "remove", "ada")
+    again = agent("users", "add", "ada", "--with-sessions")
+    assert kept_of(home, again.out.strip()) == kept
+
+
+def test_who_is_added_under_the_name_of_a_removed_user_is_somebody_else(
+    home: Path, agent: Agent
+) -> None:
+    kept = kept_of(home, agent("users", "add", "ada").out.strip(), "transcripts.db")
+    agent("users", "remove", "ada", "--sessions")
+    assert kept_of(home, agent("users", "add", "ada").out.strip()) != kept
+
+
+def test_the_end_of_the_sessions_is_not_that_of_the_files_handed_in(
+    home: Path, agent: Agent
+) -> None:
+    names = ("transcripts.db", "transcripts.db-wal", "files/of/report.pdf", "files/of/note.txt")
+    kept = kept_of(home, agent("users", "add", "ada").out.strip(), *names)
+    ran = agent("users", "remove", "ada", "--sessions")
+    assert sorted(file.name for file in kept.rglob("*.*")) == ["note.txt", "report.pdf"]
+    assert "Deleted the sessions of ada" in ran.err
+    assert "2 files" in ran.err
+    assert "--files" in ran.err
+    ran = agent("users", "remove", "ada", "--files")
+    assert "Deleted 2 files of ada" in ran.err
+    assert not kept.exists()
+
+
+def test_files_of_an_earlier_user_keep_nobody_from_being_added(home: Path, agent: Agent) -> None:
+    kept = kept_of(home, agent("users", "add", "dora").out.strip(), "files/of/report.pdf")
+    agent("users", "remove", "dora")
+    again = agent("users", "add", "dora")
+    assert again.code == exits.OK
+    assert kept_of(home, again.out.strip()) != kept
+    assert (kept / "files" / "of" / "report.pdf").exists()
+
+
+def test_what_is_kept_of_a_user_whose_name_begins_alike_is_not_touched(
+    home: Path, agent: Agent
+) -> None:
+    other = kept_of(home, agent("users", "add", "ada-b").out.strip(), "transcripts.db")
+    agent("users", "add", "ada")
+    assert agent("users", "remove", "ada", "--sessions", "--files").code == exits.OK
+    assert (other / "transcripts.db").exists()

@@ -37,6 +37,13 @@ class Model:
             raise self.error
 
 
+class Empty:
+    """A library of which only its being readable is asked."""
+
+    async def extent(self) -> None:
+        return None
+
+
 class Nothing:
     """What an application is built over where nothing is answered from."""
 
@@ -44,10 +51,10 @@ class Nothing:
         self.model = Model()
         self.error: Exception | None = None
 
-    async def library(self, user: User, name: str = "") -> object:
+    async def library(self, user: User, name: str = "") -> Empty:
         if self.error is not None:
             raise self.error
-        return object()
+        return Empty()
 
 
 @dataclass

@@ -60,6 +60,7 @@ async def hosted(
     documents: Mapping[str, str] | None = DOCUMENTS,
     loop: bool = False,
     settings: Mapping[str, Any] | None = None,
+    admission: Admission | None = None,
 ) -> AsyncIterator[Hosted]:
     """A server over a library of some documents.
 
@@ -68,11 +69,12 @@ async def hosted(
         documents: Text by name; None for a library that nothing was added to.
         loop: Whether the last reply is repeated.
         settings: That override.
+        admission: None for that of the defaults.
     """
     hosting = Hosting(lambda overrides: make({**(settings or {}), **overrides}))
     if replies:
         hosting.parts.model = Scripted(replies, loop=loop)
-    admission = Admission()
+    admission = admission or Admission()
     keys = Keys(hosting.parts.paths.config_file.parent / "users.json", token=TOKEN)
     app = build_app(hosting, keys, admission, routes=openai_routes(hosting, admission))
     try:

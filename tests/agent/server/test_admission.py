@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.budget import Limits
+from agent.budget import Budget, Limits
 from agent.events import Usage
+from agent.messages import ModelUsage
 from agent.server.admission import Admission
 from agent.server.errors import Refused
+from agent.server.metrics import Metrics
 from agent.server.rates import Rates
 from agent.server.spending import Spending
 from agent.server.users import User
@@ -184,6 +186,81 @@ async def test_an_ask_that_comes_while_another_is_leaving_the_queue_does_not_wai
         assert "next" in all_.order
 
 
+async def test_where_there_are_others_nobody_holds_the_last_place() -> None:
+    several = True
+    async with asks(Admission(running=3, waiting=4, several=lambda: several)) as all_:
+        for name in ("a1", "a2", "a3"):
+            await all_.ask(ADA, name)
+        assert all_.order == ["a1", "a2"]
+        await all_.ask(BOB, "b1")  # passes who may not hold more
+        assert all_.order == ["a1", "a2", "b1"]
+        await all_.end("b1")
+        assert all_.order == ["a1", "a2", "b1"]
+        await all_.end("a1")
+        assert all_.order == ["a1", "a2", "b1", "a3"]
+        several = False
+        await all_.ask(ADA, "a4")
+        assert all_.order[-1] == "a4"
+
+
+async def test_a_single_place_is_anybodys() -> None:
+    async with asks(Admission(running=1, several=lambda: True)) as all_:
+        await all_.ask(ADA, "a")
+        assert all_.order == ["a"]
+
+
+async def test_heavy_work_and_searches_take_no_place_of_an_ask() -> None:
+    admission = Admission(running=1, waiting=0)
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            await stack.enter_async_context(admission.admit(ADA, heavy=True))
+        await stack.enter_async_context(admission.search(ADA))
+        async with admission.admit(ADA):
+            pass
+        for full in (admission.admit(BOB, heavy=True), admission.search(BOB)):
+            with pytest.raises(Refused) as caught:
+                await stack.enter_async_context(full)
+            assert (caught.value.status, bool(caught.value.retry_after)) == (429, True)
+
+
+async def test_a_library_is_changed_by_one_after_the_other_and_who_waits_holds_no_place() -> None:
+    admission = Admission()
+    order: list[str] = []
+    ends = {name: asyncio.Event() for name in ("first", "second")}
+
+    async def change(name: str, user: User) -> None:
+        async with admission.turn(user, "/libraries/one"), admission.admit(user, heavy=True):
+            order.append(name)
+            await ends[name].wait()
+
+    async with asyncio.timeout(DEADLINE):
+        first = asyncio.create_task(change("first", ADA))
+        await settled()
+        second = asyncio.create_task(change("second", BOB))
+        await settled()
+        assert (order, admission.running, admission.waiting) == (["first"], 1, 1)
+        async with (
+            admission.turn(EVE, "/libraries/other"),
+            admission.admit(EVE, heavy=True),
+        ):
+            ends["first"].set()
+            await first
+            await settled()
+            assert order == ["first", "second"]
+        ends["second"].set()
+        await second
+
+
+async def test_once_it_drains_no_library_is_changed_and_nothing_searched() -> None:
+    admission = Admission()
+    admission.drain()
+    for what in (admission.turn(ADA, "/libraries/one"), admission.search(ADA)):
+        with pytest.raises(Refused) as caught:
+            async with what:
+                pass
+        assert caught.value.status == 503
+
+
 async def test_draining_refuses_new_and_waiting_asks_and_tells_running_ones_to_end() -> None:
     admission = Admission(running=1, waiting=2)
     stopped: list[str] = []
@@ -291,6 +368,26 @@ async def test_asks_side_by_side_cannot_spend_the_same_rest_of_a_day_twice(tmp_p
                 pass
     async with admission.admit(user) as again:
         assert again.user.limits.cost == pytest.approx(0.4)
+    spending.close()
+
+
+async def test_what_a_budget_settled_and_nobody_told_counts_once(tmp_path: Path) -> None:
+    spending, metrics = Spending(tmp_path / "spending.db"), Metrics()
+    budget = Budget()
+    admission = Admission(spending=spending, metrics=metrics)
+    user = User("ada", limits=Limits(cost=1.0), day_cost=9.0)
+    async with admission.admit(user) as ticket:
+        ticket.counted_by(lambda: budget)
+        told = budget.admit(100, None, None)
+        budget.settle(told, ModelUsage(100, 10, cost=0.25))
+        ticket.used(Usage(100, 10, cost=0.25))
+        left = budget.admit(100, None, None)
+        budget.settle(left, ModelUsage(100, 5, cost=0.125))
+        assert ticket.held == pytest.approx(0.625)
+    assert ticket.cost == pytest.approx(0.375)
+    assert ticket.tokens == 215
+    assert spending.today("ada") == pytest.approx(0.375)
+    assert b"understudy_cost_dollars_total 0.375" in metrics.text()
     spending.close()
 
 

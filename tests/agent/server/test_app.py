@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from starlette.routing import Route
 
 from agent import errors
 from agent.events import Usage
+from agent.server import health
 from agent.server.admission import Admission
 from agent.server.app import LONGEST_BODY
 from agent.server.auth import user_of
@@ -175,6 +177,61 @@ async def test_a_stream_that_fails_after_its_start_breaks_off_and_is_logged(
     assert [line["event"] for line in server.lines] == ["bug", "request"]
 
 
+async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_bug(tmp_path: Path) -> None:
+    messages = iter(
+        [{"type": "http.request", "body": b"x", "more_body": True}, {"type": "http.disconnect"}]
+    )
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        raise AssertionError("nobody reads it")
+
+    server = guarded(tmp_path)
+    headers = [(b"host", b"localhost"), (b"authorization", f"Bearer {TOKEN}".encode())]
+    scope = {
+        "type": "http", "method": "POST", "path": "/echo", "raw_path": b"/echo", "headers": headers,
+        "query_string": b"", "root_path": "", "scheme": "http", "server": ("localhost", 80),
+    }  # fmt: skip
+    await server.app(scope, receive, send)
+    (line,) = server.lines
+    assert (line["event"], line["status"]) == ("request", 499)
+
+
+INNER = "http://10.0.0.7:8000 does not answer."
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "hint"),
+    [
+        (errors.ModelUnreachable(INNER, hint="Take another: --model M"), "model_unreachable", ""),
+        (errors.ConfigError(INNER, hint="agent config set"), "wrong_configuration", ""),
+        (errors.SessionNotFound("None.", hint="agent sessions list"), "", "GET /api/sessions"),
+        (errors.BudgetSpent("Enough.", hint="--max-tokens N"), "", "Ask for less"),
+        (errors.ContextTooLong("Too long.", hint="--model M"), "", "Send less"),
+    ],
+)
+async def test_a_user_is_told_nothing_of_the_servers_inside_and_of_no_command_line(
+    tmp_path: Path, error: errors.AgentError, code: str, hint: str
+) -> None:
+    server = guarded(tmp_path, routes=[raising(error)])
+    async with server.client(server.keys.add(User("ada"))) as client:
+        said = (await client.get("/fails/1")).json()["error"]
+    assert "10.0.0.7" not in str(said)
+    assert "--" not in said["hint"]
+    assert "agent " not in said["hint"]
+    assert hint in said["hint"]
+    if code:
+        assert said["code"] == code
+        assert "owner" in said["hint"]
+        (line, _) = server.lines
+        assert (line["event"], line["code"]) == ("failed", code)
+        assert INNER in line["message"]
+    async with server.client(TOKEN) as client:
+        assert (await client.get("/fails/1")).json()["error"]["message"] == str(error)
+
+
 async def test_requests_are_counted_against_the_users_rate(tmp_path: Path) -> None:
     server = guarded(tmp_path)
     key = server.keys.add(User("ada", per_minute=2))
@@ -205,6 +262,21 @@ async def test_readiness_waits_for_the_library_and_the_model_and_ends_with_the_s
         server.admission.drain()
         ending = await client.get("/readyz")
         assert (ending.status_code, ending.json()["checks"]["server"]) == (503, "ending")
+
+
+async def test_what_was_in_order_is_looked_at_again_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = guarded(tmp_path)
+    async with server.client() as client, server.app.router.lifespan_context(server.app):
+        while (await client.get("/readyz")).status_code != 200:
+            await asyncio.sleep(0)
+        server.hosting.error = LibraryBusy("No.")
+        assert (await client.get("/readyz")).status_code == 200
+        monkeypatch.setattr(health, "_STILL", 0.0)
+        while (await client.get("/readyz")).status_code == 200:
+            await asyncio.sleep(0)
+        assert (await client.get("/readyz")).json()["checks"]["library"] == "failed"
 
 
 @pytest.mark.parametrize("part", ["library", "model"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
+from agent.server import login
 from agent.server.app import Address
 from agent.server.users import User
 from tests.agent.server.guarded import BASE, TOKEN, Guarded, guarded
@@ -179,6 +181,69 @@ async def test_the_login_page_takes_a_key_and_no_other_page_may_fill_it_in(
 async def test_where_there_are_no_pages_there_is_no_login(tmp_path: Path) -> None:
     async with guarded(tmp_path).client() as client:
         assert (await client.get("/login", headers=HTML)).status_code == 401
+        entered = await client.get(f"/?token={TOKEN}", headers=HTML)
+        assert entered.status_code == 401
+        assert "Set-Cookie" not in entered.headers
+
+
+async def test_a_link_on_a_strangers_page_logs_nobody_in(server: Guarded) -> None:
+    key = server.keys.add(ADA)
+    async with server.client() as client:
+        for site in ("cross-site", "same-site"):
+            linked = await client.get(f"/?token={key}", headers=HTML | {"Sec-Fetch-Site": site})
+            assert (linked.status_code, linked.headers["Location"]) == (303, "/login")
+            assert "Set-Cookie" not in linked.headers
+        opened = await client.get(f"/?token={key}", headers=HTML | {"Sec-Fetch-Site": "none"})
+        assert "Set-Cookie" in opened.headers
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "status"),
+    [
+        ("https://docs.example:443", "docs.example", 200),
+        ("https://docs.example", "docs.example:443", 200),
+        ("http://docs.example:80", "Docs.Example", 200),
+        ("https://docs.example:8443", "docs.example:8443", 200),
+        ("https://docs.example:8443", "docs.example", 403),
+        ("https://docs.example", "docs.example:80", 403),
+        ("https://docs.example", "docs.example:8443", 403),
+    ],
+)
+async def test_the_port_that_a_scheme_has_anyway_may_be_named_or_not(
+    tmp_path: Path, url: str, host: str, status: int
+) -> None:
+    server = guarded(tmp_path, address=Address((), url, pages=True))
+    scheme = url.partition(":")[0]
+    origin = f"{scheme}://{host.lower().removesuffix(':443')}"
+    async with server.client(TOKEN, Host=host, Origin=origin) as client:
+        assert (await client.get("/who")).status_code == status
+
+
+async def test_a_form_that_does_not_come_is_not_waited_for(
+    server: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(login, "_PATIENCE", 0.01)
+    held = asyncio.Event()
+
+    sent: list[Any] = []
+    pieces = [{"type": "http.request", "body": b"key=", "more_body": True}]
+
+    async def receive() -> Any:
+        if pieces:
+            return pieces.pop()
+        await held.wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "POST", "path": "/login", "raw_path": b"/login",
+        "query_string": b"", "root_path": "", "scheme": "http", "server": ("127.0.0.1", 8766),
+        "headers": [(b"host", b"127.0.0.1:8766"), (b"origin", BASE.encode())],
+    }  # fmt: skip
+    async with asyncio.timeout(20):
+        await server.app(scope, receive, send)
+    assert sent[0]["status"] == 408
 
 
 async def test_a_login_ends_when_the_user_is_removed_or_has_another_key(server: Guarded) -> None:

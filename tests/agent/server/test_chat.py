@@ -69,6 +69,32 @@ async def test_earlier_messages_are_history_without_the_sources_that_were_added(
     assert answer["understudy"]["ignored"] == ["temperature", "system message"]
 
 
+async def test_a_limit_of_cost_that_no_price_lets_keep_is_the_owners_to_mend() -> None:
+    class Unpriced(Scripted):
+        price = None  # type: ignore[assignment]
+
+    async with hosted(settings={"max_cost": 0.5}) as server:
+        server.hosting.parts.model = Unpriced([AIRLESS])
+        answer = await server.chat("Does the Moon have air?")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "wrong_configuration")
+
+
+async def test_of_an_endless_conversation_only_what_could_matter_is_looked_at() -> None:
+    async with hosted([AIRLESS]) as server:
+        turn = [
+            {"role": "user", "content": "Tell me of the Moon."},
+            {"role": "assistant", "content": "It has no air. " * 20_000},
+        ]
+        asks = {"role": "user", "content": "Does the Moon have air?"}
+        answer = await server.chat("", messages=[*turn * 20, asks])
+        assert answer.status_code == 200
+        told = scripted(server.hosting.model).calls[-1]
+        assert sum(len(message.content) for message in told) < 200_000
+        many = [{"role": "user", "content": "x" * 300_000}] * 2
+        refused = await server.chat("", messages=[*many, asks])
+    assert refused.json()["error"]["code"] == "context_length_exceeded"
+
+
 async def test_a_message_that_was_never_answered_is_handed_in_with_the_next() -> None:
     async with hosted([AIRLESS]) as server:
         given = [

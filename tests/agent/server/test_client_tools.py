@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import httpx
 import pytest
 
+from agent.events import Status, Token
 from agent.messages import ModelUsage, ToolRequest
 from agent.models.script_file import ScriptedReply
 from agent.models.scripted import Scripted
 from agent.models.wire import MALFORMED
+from agent.server.asking import Ask, Ended
+from agent.server.chat import whole
+from agent.server.completion import Wire, tool_calls
 from tests.agent.server.hosted import ME, Hosted, events_of, hosted
 
 WEATHER = {
@@ -54,6 +59,27 @@ async def test_a_tool_of_the_client_is_offered_beside_the_librarys_and_handed_ov
     assert json.loads(calls[0]["function"]["arguments"]) == {"place": "Oslo"}
     assert calls[0]["id"] != calls[1]["id"]
     assert answer["usage"]["total_tokens"] == 50, "both replies are counted"
+
+
+async def test_what_is_said_before_a_call_is_part_of_a_whole_answer_too() -> None:
+    class Looking(Ask):
+        def __init__(self) -> None:
+            self.said = "I shall look."
+            self._used = []
+
+        async def events(self) -> AsyncGenerator[Status | Token | Ended, None]:
+            yield Ended("", "tool_calls", tuple(tool_calls([OSLO])))
+
+    (choice,) = (await whole(Looking(), Wire("understudy"))).choices
+    assert choice.finish_reason == "tool_calls"
+    assert choice.message.content == "I shall look."
+
+
+async def test_a_tool_may_have_no_description() -> None:
+    plain = {"type": "function", "function": {"name": "clock", "description": None}}
+    async with hosted([wanting(ToolRequest("c", "clock", {}))]) as server:
+        answer = await ask(server, tools=[plain])
+    assert answer.status_code == 200, answer.text
 
 
 async def test_a_stream_hands_the_call_over_in_a_piece_of_its_own() -> None:
@@ -144,3 +170,15 @@ async def test_a_call_that_is_handed_over_leaves_its_question_in_a_stored_sessio
         (turn,) = store.turns(info.id)
     assert turn.question == USER["content"]
     assert turn.state == "failed"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("tools", [CLOCK] * 129), ("messages", [USER] * 2001)],
+)
+async def test_more_tools_or_messages_than_are_looked_at_in_a_moment_are_refused(
+    field: str, value: list[Any]
+) -> None:
+    async with hosted(documents=None) as server:
+        answer = await ask(server, **{field: value})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, field)

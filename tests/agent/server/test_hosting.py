@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,38 @@ async def test_each_user_has_sessions_of_their_own_and_the_owner_those_of_the_pr
         await last_of(theirs, "When was the bridge built?")
         assert (hosting.parts.paths.data / "users" / "a" / "transcripts.db").exists()
         assert [info.id for info in hosting.transcripts(ME).sessions()] == [mine.id]
+
+
+async def test_who_has_the_name_of_a_removed_user_has_none_of_their_sessions() -> None:
+    carl, again = (User("carl", id=own * 16, reads=(ALL,)) for own in "ab")
+    async with hosted(["The bridge was built in 1931. [1]"], loop=True, documents=PAPER) as server:
+        hosting = server.hosting
+        session = hosting.session(carl, await hosting.library(carl), keep=True)
+        await last_of(session, "When was the bridge built?")
+        assert len(hosting.transcripts(carl).sessions()) == 1
+        assert hosting.transcripts(again).sessions() == []
+
+
+async def test_a_library_that_was_replaced_is_opened_anew_and_one_that_is_gone_is_not_there() -> (
+    None
+):
+    async with hosted() as server:
+        hosting = server.hosting
+        await fill(hosting, PAPER, "papers")
+        root = hosting.parts.paths.libraries / "papers"
+        before = await hosting.library(ME, "papers")
+        assert await hosting.library(ME, "papers") is before
+        await before.rebuild()
+        assert await hosting.library(ME, "papers") is before
+        shutil.rmtree(root)
+        root.mkdir()  # may get the inode of the one before, where nobody holds that
+        after = await hosting.library(ME, "papers")
+        assert await after.sources() == ()
+        shutil.rmtree(root)
+        with pytest.raises(Refused, match="no library"):
+            await hosting.library(ME, "papers")
+        shutil.rmtree(hosting.parts.library_root)
+        assert await (await hosting.library(ME)).sources() == ()
 
 
 async def test_the_end_of_a_session_leaves_the_model_to_the_others() -> None:

@@ -16,8 +16,8 @@ from agent.server.keys import PREFIX, Keys
 from agent.server.users import ALL, OWNER, User
 
 ADA = User(
-    "ada", reads=("default", "papers"), writes=("notes",), limits=Limits(cost=0.5, steps=4),
-    day_cost=2.0, per_minute=30,
+    "ada", id="0123456789abcdef", reads=("default", "papers"), writes=("notes",),
+    limits=Limits(cost=0.5, steps=4), day_cost=2.0, per_minute=30,
 )  # fmt: skip
 
 
@@ -105,6 +105,12 @@ def test_who_is_not_there_can_be_neither_changed_nor_removed(file: Path) -> None
             change("bob")
 
 
+def one(wrong: str) -> str:
+    """A file of one user, with one thing wrong: JSON takes the last of several."""
+    good = f'"name": "a", "id": "{"0" * 16}", "key_sha256": "{"0" * 64}"'
+    return f'{{"version": 1, "users": [{{{good}, {wrong}}}]}}'
+
+
 @pytest.mark.parametrize(
     "users",
     [
@@ -112,12 +118,13 @@ def test_who_is_not_there_can_be_neither_changed_nor_removed(file: Path) -> None
         "[]",
         '{"version": 2, "users": []}',
         '{"version": 1, "users": [{"name": "ada"}]}',
-        '{"version": 1, "users": [{"name": "../x", "key_sha256": "%s"}]}' % ("0" * 64),
-        '{"version": 1, "users": [{"name": "ada", "key_sha256": "short"}]}',
-        '{"version": 1, "users": [{"name": "a", "key_sha256": "%s", "reads": "b"}]}' % ("0" * 64),
-        '{"version": 1, "users": [{"name": "a", "key_sha256": "%s", "day_cost": -1}]}' % ("0" * 64),
-        '{"version": 1, "users": [{"name": "a", "key_sha256": "%s", "per_minute": 1.5}]}'
-        % ("0" * 64),
+        one('"name": "../x"'),
+        one('"id": "../../x"'),
+        one('"key_sha256": "short"'),
+        one('"reads": "b"'),
+        one('"day_cost": -1'),
+        one('"per_minute": 1.5'),
+        one('"files_mb": 0.5'),
         "\x00",
     ],
 )
@@ -130,6 +137,23 @@ def test_a_file_of_another_kind_is_named_and_never_overwritten(file: Path, users
     with pytest.raises(ConfigError):
         Keys(file).add(ADA)
     assert file.read_text() == users
+
+
+def test_every_user_added_is_another_even_under_the_same_name(file: Path) -> None:
+    keys = Keys(file)
+    first = keys.user(keys.add(User("ada")))
+    keys.remove("ada")
+    second = keys.user(keys.add(User("ada")))
+    assert first is not None
+    assert second is not None
+    assert first.kept_as != second.kept_as
+
+
+def test_several_may_ask_once_there_is_one_beside_the_owner(file: Path) -> None:
+    keys = Keys(file, token="und_of_this_run")
+    assert not keys.several
+    keys.add(ADA)
+    assert keys.several
 
 
 def test_what_is_written_is_readable_by_a_person(file: Path) -> None:

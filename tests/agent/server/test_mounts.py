@@ -32,7 +32,7 @@ class Session:
     def __init__(self, client: httpx.AsyncClient, path: str) -> None:
         self._client = client
         self._path = path
-        self._headers = {"Accept": "application/json, text/event-stream"}
+        self.headers = {"Accept": "application/json, text/event-stream"}
 
     async def open(self) -> dict[str, Any]:
         params = {
@@ -40,7 +40,7 @@ class Session:
             "clientInfo": {"name": "test", "version": "1"},
         }  # fmt: skip
         answer = await self.do("initialize", params)
-        self._headers["mcp-protocol-version"] = "2025-11-25"
+        self.headers["mcp-protocol-version"] = "2025-11-25"
         return answer
 
     async def tools(self) -> set[str]:
@@ -51,10 +51,10 @@ class Session:
 
     async def do(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        answer = await self._client.post(self._path, json=body, headers=self._headers)
+        answer = await self._client.post(self._path, json=body, headers=self.headers)
         assert answer.status_code == 200, answer.text
         if "mcp-session-id" in answer.headers:
-            self._headers["mcp-session-id"] = answer.headers["mcp-session-id"]
+            self.headers["mcp-session-id"] = answer.headers["mcp-session-id"]
         (last,) = [
             json.loads(line.removeprefix("data: "))
             for line in answer.text.splitlines()
@@ -120,6 +120,16 @@ async def test_an_ask_is_let_through_like_any_other(server: Whole) -> None:
         assert "ending" in refused["content"][0]["text"]
 
 
+async def test_a_search_waits_among_the_others(server: Whole) -> None:
+    async with server.client("reader") as client:
+        session = Session(client, "/mcp")
+        await session.open()
+        server.admission.drain()
+        refused = await session.call("search", query="Moon")
+        assert refused["isError"]
+        assert "ending" in refused["content"][0]["text"]
+
+
 async def test_a_path_of_the_server_is_read_for_the_owner_only(
     server: Whole, tmp_path: Path
 ) -> None:
@@ -137,6 +147,24 @@ async def test_a_path_of_the_server_is_read_for_the_owner_only(
         await session.open()
         added = await session.call("add_source", source=venus)
         assert added["structuredContent"]["added"] == 1
+
+
+async def test_a_session_is_not_inherited_by_who_has_the_name_of_a_removed_user(
+    server: Whole,
+) -> None:
+    first = server.keys.add(User("hal", reads=("default",)))
+    headers = {"Authorization": f"Bearer {first}"}
+    async with server.client() as client:
+        client.headers.update(headers)
+        session = Session(client, "/mcp")
+        await session.open()
+        assert await session.tools() == KNOWLEDGE
+        server.keys.remove("hal")
+        second = server.keys.add(User("hal", reads=("default",)))
+        client.headers.update({"Authorization": f"Bearer {second}"})
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+        answer = await client.post("/mcp", json=body, headers=session.headers)
+        assert answer.status_code == 404
 
 
 async def test_a_request_stays_on_its_own_path(server: Whole) -> None:

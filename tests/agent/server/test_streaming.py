@@ -2,17 +2,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import pytest
 
-from agent.errors import ModelUnreachable, RateLimited
+from agent.errors import ModelUnreachable
 from agent.models.script_file import ScriptedReply
 from agent.models.scripted import Scripted
 from agent.server import streaming
+from agent.server.admission import Admission
 from agent.server.errors import Refused
-from agent.server.streaming import DONE, ClientGone, EventStream, until_gone
+from agent.server.metrics import Metrics
+from agent.server.observed import Observed
+from agent.server.streaming import DONE, ClientGone, EventStream, comment, until_gone
+from agent.server.users import User
 from tests.agent.server.hosted import TOKEN, Hosted, events_of, hosted, text_of
 
 ENDLESS = ScriptedReply("The Moon has no air. [1] ", endless=True, delay=0.001)
@@ -117,21 +121,29 @@ async def test_a_model_that_fails_before_it_speaks_is_a_status_and_a_hint(stream
 async def test_what_fails_in_mid_stream_is_an_event_before_the_end() -> None:
     async def events() -> AsyncGenerator[bytes, None]:
         yield b"data: {}\n\n"
-        raise RateLimited("Enough for now.")
+        raise Refused(429, "Enough for now.", code="too_many")
 
-    sent = await whole(events())
+    lines: list[dict[str, Any]] = []
+    metrics = Metrics()
+    sent = await whole(events(), lines=lines, metrics=metrics)
     *_, error, done, rest = sent.split("\n\n")
     assert json.loads(error.removeprefix("data: "))["error"]["message"] == "Enough for now."
     assert (done, rest) == ("data: [DONE]", "")
+    assert (lines[-1]["status"], lines[-1]["code"]) == (200, "too_many")
+    assert b'understudy_refused_total{code="too_many"} 1.0' in metrics.text()
 
 
-async def test_a_bug_in_mid_stream_tells_the_client_nothing_of_it() -> None:
+async def test_a_bug_in_mid_stream_is_logged_without_its_words_and_not_told_the_client() -> None:
     async def events() -> AsyncGenerator[bytes, None]:
         yield b"data: {}\n\n"
         raise RuntimeError("secret")
 
-    sent = await whole(events())
-    assert "secret" not in sent
+    lines: list[dict[str, Any]] = []
+    sent = await whole(events(), lines=lines)
+    assert "secret" not in sent + str(lines)
+    assert [line["event"] for line in lines] == ["bug", "request"]
+    assert lines[0]["error"] == "RuntimeError"
+    assert "test_streaming.py" in lines[0]["places"][-1]
     assert '"internal_error"' in sent
     assert sent.endswith(DONE.decode())
 
@@ -142,7 +154,21 @@ async def test_what_is_refused_before_the_first_event_is_raised_to_have_a_status
         raise Refused(429, "Too much.", code="too_many_requests")
 
     with pytest.raises(Refused, match="Too much"):
-        await whole(events())
+        await send_all(events(), lambda message: None)
+
+
+async def test_who_is_refused_after_a_long_wait_for_a_place_gets_a_status_and_when_to_come_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(streaming, "KEEP_ALIVE", 0.001)
+    admission = Admission(running=1, patience=0.05)
+    async with (
+        hosted(["Never asked."], admission=admission) as server,
+        admission.admit(User("bob")),
+    ):
+        response = await server.chat("Does the Moon have air?", stream=True)
+    assert response.status_code == 429
+    assert int(response.headers["retry-after"]) >= 1
 
 
 async def test_a_silent_stream_is_kept_alive_by_comments(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,10 +176,11 @@ async def test_a_silent_stream_is_kept_alive_by_comments(monkeypatch: pytest.Mon
     alive = asyncio.Event()
 
     async def events() -> AsyncGenerator[bytes, None]:
+        yield comment("begun")
         await alive.wait()
         yield b"data: {}\n\n"
 
-    sent = await whole(events(), lambda message: alive.set())
+    sent = await whole(events(), heard=lambda message: alive.set())
     assert sent.startswith(": still at work\n\n")
     assert sent.endswith("data: {}\n\n" + DONE.decode())
 
@@ -216,17 +243,40 @@ async def test_many_streams_side_by_side_each_get_their_own_answer() -> None:
         assert text_of(events).count("Sources:") == 1
 
 
-async def whole(events: AsyncGenerator[bytes, None], heard: Any = lambda message: None) -> str:
-    """All that a stream sends to a client that stays."""
+async def whole(
+    events: AsyncGenerator[bytes, None],
+    *,
+    heard: Callable[[Any], object] = lambda message: None,
+    lines: list[dict[str, Any]] | None = None,
+    metrics: Metrics | None = None,
+) -> str:
+    """All that a stream sends to a client that stays; what is logged of it goes to `lines`."""
     sent: list[bytes] = []
 
+    def log(event: str, **fields: object) -> None:
+        if lines is not None:
+            lines.append({"event": event, **fields})
+
+    def note(message: Any) -> None:
+        sent.append(message.get("body", b""))
+        heard(message)
+
+    await send_all(
+        events, note, lambda stream: Observed(stream, metrics=metrics or Metrics(), log=log)
+    )
+    return b"".join(sent).decode()
+
+
+async def send_all(
+    events: AsyncGenerator[bytes, None],
+    note: Callable[[Any], object],
+    around: Callable[[EventStream], Any] = lambda stream: stream,
+) -> None:
     async def receive() -> Any:
         await asyncio.Event().wait()
 
     async def send(message: Any) -> None:
-        sent.append(message.get("body", b""))
-        heard(message)
+        note(message)
 
     async with asyncio.timeout(20):
-        await EventStream(events)({"type": "http"}, receive, send)
-    return b"".join(sent).decode()
+        await around(EventStream(events))({"type": "http", "headers": []}, receive, send)
