@@ -233,7 +233,9 @@ class Synchronizer:
             fetched = fetch(url, policy=self.policy, cancelled=self.cancelled)
             document = read_page(fetched)
         except (GuardError, ReadError) as error:
-            reason = f"{error} {error.hint}".strip()
+            reason = str(error)
+            if error.hint:
+                reason = f"{reason.removesuffix('.')}. {error.hint}"
             if self.earlier is not None:
                 known = self.earlier.sources.entry(url)
             if known is None or not known.document_id:
