@@ -73,7 +73,7 @@ def collection(config: Config, place: Path) -> str:
         )
     if place.name == Config().library:
         return name
-    own = re.sub(r"[^A-Za-z0-9._-]", "-", place.name)
+    own = re.sub(r"[^A-Za-z0-9._-]|(?<=\.)\.", "-", place.name)
     if own != place.name or not own[-1].isalnum():
         own += sha256(place.name.encode()).hexdigest()[:8]
     return f"{name}-{own}"

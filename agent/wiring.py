@@ -198,11 +198,14 @@ class Parts:
 
                 place = TemporaryDirectory(prefix="understudy-", ignore_cleanup_errors=True)
                 root = Path(stack.enter_context(place))
+            collection = self.collection if kept else ""
+            # The server of a shared library is not where this machine's other libraries go.
+            away = kept and (collection or not self.config.chroma_collection)
             library = Library.open(
                 root,
                 embedder=self.embedder,
-                chroma_url=self.config.chroma_url if kept else "",
-                chroma_collection=self.collection if kept else "",
+                chroma_url=self.config.chroma_url if away else "",
+                chroma_collection=collection,
                 reranker=self.reranker,
                 allow_hosts=[h.strip() for h in self.config.allow_hosts.split(",") if h.strip()],
                 notify=self._notify,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from knowledge.errors import LibraryCorrupt, StoreFailed, StoreUnreachable
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
 
+R = TypeVar("R")
+
 _BATCH = 1000
 """Chunks written or read at once; Chroma's own ceiling is 5,461 (SQLite's bound variables)."""
 _SERVER_BATCH = 300
@@ -31,6 +34,9 @@ _SIGN_OF_LIFE = 10.0
 """Seconds to wait for a server to say that it is there; Chroma's own client would wait for ever."""
 _ANSWER = 120.0
 """Seconds to wait for a server's answer to one batch."""
+
+_MESSAGE = 300
+"""Characters of a server's own message that are shown."""
 
 
 class DenseStore(Protocol):
@@ -65,10 +71,12 @@ class DenseStore(Protocol):
 class _Collection:
     """One Chroma collection: in a folder, or on a server. Opens on first use (0.3 s)."""
 
-    def __init__(self, place: Path | str, name: str) -> None:
+    def __init__(self, place: Path | str, name: str, patience: float = _ANSWER) -> None:
         self.place = place
         self.name = name
-        self._opened: tuple[Any, Any] | None = None
+        self._patience = patience
+        self._client: Any = None
+        self._collection: Any = None
 
     @property
     def batch(self) -> int:
@@ -77,32 +85,47 @@ class _Collection:
 
     @property
     def it(self) -> Any:
-        """Chroma's own collection, opened."""
-        return self._open()[1]
+        """Chroma's own collection, opened; made where there is none."""
+        return self._open(create=True)
+
+    def with_it(self, work: Callable[[Any], R], otherwise: R) -> R:
+        """Do something with Chroma's own collection; `otherwise` where there is none."""
+        from chromadb.errors import NotFoundError
+
+        for last in (False, True):
+            with self.explained():
+                if (there := self._open(create=False)) is None:
+                    break
+                try:
+                    return work(there)
+                except NotFoundError:
+                    # It was deleted, and may have been made again under another id.
+                    self._collection = None
+                    if last:
+                        raise
+        return otherwise
 
     def drop(self) -> None:
         """Delete the collection and all that is in it."""
-        client, _ = self._open()
-        with self.explained():
-            client.delete_collection(self.name)
+        if self._open(create=False) is not None:
+            with self.explained():
+                self._client.delete_collection(self.name)
         self.close()
 
     def close(self) -> None:
         """Let go of files, threads and connections."""
-        if self._opened is not None:
-            client, _ = self._opened
+        if (client := self._client) is not None:
             # Chroma's own `close` leaves connections to a server open, its admin client's too.
             servers = client._server, client._admin_client._server
             client.close()
             for server in servers:
                 if (session := getattr(server, "_session", None)) is not None:
                     session.close()
-        self._opened = None
+        self._client = self._collection = None
 
     @contextmanager
     def explained(self) -> Iterator[None]:
         """Say in the house's words what Chroma says in its own."""
-        self._open()
         import httpx
         from chromadb.errors import ChromaError
 
@@ -114,6 +137,12 @@ class _Collection:
             if isinstance(self.place, str):
                 # The collection may have been deleted, and made again under another id.
                 self.close()
+                raise StoreFailed(
+                    f"The Chroma server at {self.place} could not do what it was asked"
+                    f" ({self.name}): {_short(error)}",
+                    hint="Run the command again: it goes on where it stopped. If it fails again,"
+                    " look at what the server itself reports.",
+                ) from error
             # Chroma does not tell a full disk from other trouble in compacting its log.
             raise StoreFailed(
                 f"The vector store could not be read or written ({self.name}): {error}",
@@ -121,24 +150,16 @@ class _Collection:
                 " it goes on where it stopped.",
             ) from error
 
-    def _open(self) -> tuple[Any, Any]:
-        """The client and its collection."""
-        if self._opened is None:
+    def _open(self, *, create: bool) -> Any | None:
+        if self._collection is None:
             os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
             import httpx
             from chromadb.errors import ChromaError
 
             try:
-                client = self._connect()
-                collection = client.get_or_create_collection(
-                    self.name,
-                    # Without `embedding_function=None` Chroma fetches a model of its own.
-                    embedding_function=None,
-                    # Of unit vectors the inner product is the cosine; asked for the cosine,
-                    # Chroma normalizes what it stores, and gives back other bits than it got.
-                    # A collection that is there keeps what it was made with.
-                    configuration={"hnsw": {"space": "ip"}},
-                )
+                if self._client is None:
+                    self._client = self._connect()
+                self._collection = self._find(create=create)
             except (ChromaError, ValueError, OSError, httpx.HTTPError) as error:
                 if isinstance(self.place, str):
                     raise self._unreachable(error) from error
@@ -146,13 +167,31 @@ class _Collection:
                     f"The vector store cannot be opened: {error} ({self.place})",
                     hint="agent sync --rebuild makes it anew from the documents.",
                 ) from error
-            self._opened = client, collection
-        return self._opened
+        return self._collection
+
+    def _find(self, *, create: bool) -> Any | None:
+        from chromadb.errors import NotFoundError
+
+        # Without `embedding_function=None` Chroma fetches a model of its own.
+        if create:
+            return self._client.get_or_create_collection(
+                self.name,
+                embedding_function=None,
+                # Of unit vectors the inner product is the cosine; asked for the cosine,
+                # Chroma normalizes what it stores, and gives back other bits than it got.
+                # A collection that is there keeps what it was made with.
+                configuration={"hnsw": {"space": "ip"}},
+            )
+        try:
+            return self._client.get_collection(self.name, embedding_function=None)
+        except NotFoundError:
+            return None
 
     def _unreachable(self, error: Exception) -> StoreUnreachable:
         return StoreUnreachable(
-            f"The Chroma server at {self.place} cannot be used: {error or type(error).__name__}",
-            hint="Start it (chroma run), or go back: agent config unset chroma_url",
+            f"The Chroma server at {self.place} cannot be used: {_short(error)}",
+            hint="Start it (chroma run) or correct chroma_url; or go back:"
+            " agent config unset chroma_url",
         )
 
     def _connect(self) -> Any:
@@ -164,7 +203,9 @@ class _Collection:
             return chromadb.PersistentClient(path=str(self.place), settings=settings)
         import httpx
 
-        httpx.get(f"{self.place.rstrip('/')}/api/v2/heartbeat", timeout=_SIGN_OF_LIFE)
+        alive = f"{self.place.rstrip('/')}/api/v2/heartbeat"
+        if httpx.get(alive, timeout=min(_SIGN_OF_LIFE, self._patience)).status_code == 404:
+            raise ValueError("what answers there is no Chroma server, or an old one (404)")
         url = urlsplit(self.place)
         key = os.environ.get("CHROMA_API_KEY", "")
         client = chromadb.HttpClient(
@@ -177,8 +218,26 @@ class _Collection:
             settings=settings,
         )
         if (session := getattr(client._server, "_session", None)) is not None:
-            session.timeout = httpx.Timeout(_ANSWER, connect=_SIGN_OF_LIFE)
+            session.timeout = httpx.Timeout(
+                self._patience, connect=min(_SIGN_OF_LIFE, self._patience)
+            )
         return client
+
+
+def _get(there: Any, **wanted: Any) -> Any:
+    return there.get(**wanted)
+
+
+def _delete(there: Any, **which: Any) -> None:
+    there.delete(**which)
+
+
+def _short(error: Exception) -> str:
+    """What an error says, in a line; a server's whole page is no message."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    if "<html" in words.lower():
+        return "it answered with a page of the web, as a proxy or another server does"
+    return words if len(words) <= _MESSAGE else f"{words[:_MESSAGE]} …"
 
 
 class ChromaStore:
@@ -214,9 +273,9 @@ class ChromaStore:
         found: list[str] = []
         parts = []
         for i in range(0, len(ids), self._at.batch):
-            with self._at.explained():
-                some = list(ids[i : i + self._at.batch])
-                batch = self._at.it.get(ids=some, include=["embeddings"])
+            some = list(ids[i : i + self._at.batch])
+            none: dict[str, Any] = {"ids": []}
+            batch = self._at.with_it(partial(_get, ids=some, include=["embeddings"]), none)
             if batch["ids"]:
                 found += batch["ids"]
                 parts.append(np.asarray(batch["embeddings"], dtype=np.float32))
@@ -225,8 +284,7 @@ class ChromaStore:
     def delete(self, ids: Sequence[str]) -> None:
         """See `DenseStore`."""
         for i in range(0, len(ids), self._at.batch):
-            with self._at.explained():
-                self._at.it.delete(ids=list(ids[i : i + self._at.batch]))
+            self._at.with_it(partial(_delete, ids=list(ids[i : i + self._at.batch])), None)
 
     def query(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
         """See `DenseStore`."""
@@ -243,8 +301,7 @@ class ChromaStore:
 
     def count(self) -> int:
         """See `DenseStore`."""
-        with self._at.explained():
-            return int(self._at.it.count())
+        return self._at.with_it(lambda there: int(there.count()), 0)
 
     def clear(self) -> None:
         """See `DenseStore`."""
@@ -268,9 +325,15 @@ class Record(NamedTuple):
 class Records:
     """Short texts by name in a Chroma collection, where the first to take a name keeps it."""
 
-    def __init__(self, place: Path | str, collection: str) -> None:
-        """Name the place, as for `ChromaStore`; nothing is opened yet."""
-        self._at = _Collection(place, collection)
+    def __init__(self, place: Path | str, collection: str, *, patience: float = _ANSWER) -> None:
+        """Name the place, as for `ChromaStore`; nothing is opened yet.
+
+        Args:
+            place: As for `ChromaStore`.
+            collection: The collection's name.
+            patience: Seconds to wait for a server's answer.
+        """
+        self._at = _Collection(place, collection, patience)
 
     def add(self, records: Sequence[Record]) -> None:
         """Store texts under names; where a name is taken, what it names stays as it is.
@@ -294,17 +357,16 @@ class Records:
         """The texts of those names that are there."""
         found: dict[str, str] = {}
         for i in range(0, len(names), self._at.batch):
-            with self._at.explained():
-                some = list(names[i : i + self._at.batch])
-                batch = self._at.it.get(ids=some, include=["documents"])
+            some = list(names[i : i + self._at.batch])
+            none: dict[str, list[str]] = {"ids": [], "documents": []}
+            batch = self._at.with_it(partial(_get, ids=some, include=["documents"]), none)
             found.update(zip(batch["ids"], batch["documents"], strict=True))
         return found
 
     def delete(self, of: Sequence[str]) -> None:
         """Remove all that was added as `of` one of these."""
         for one in of:
-            with self._at.explained():
-                self._at.it.delete(where={"of": one})
+            self._at.with_it(partial(_delete, where={"of": one}), None)
 
     def close(self) -> None:
         """Let go of files, threads and connections."""

@@ -83,8 +83,15 @@ async def move(
     Raises:
         TargetNotEmpty: Something else is there.
         StoreFailed: The copy is not equal to the original; nothing has changed.
+        InterruptedError: It was cancelled; run again, it goes on.
     """
-    tell = progress or (lambda _: None)
+    told = progress or (lambda _: None)
+
+    def tell(step: Progress) -> None:
+        if library._writer.stop.is_set():
+            raise InterruptedError
+        told(step)
+
     if to.collection:
         from knowledge.shared import arrival
 
@@ -267,17 +274,16 @@ def _copy_sources(at: Shelf, new: Shelf) -> None:
 
 
 def _elsewhere(at: Shelf) -> list[str]:
-    """Roots for what other nodes added, so that a sync keeps what it cannot find here."""
-    from knowledge.filters import is_url, under
+    """Roots for what other nodes of this machine added; another's file is kept without one."""
+    from knowledge.filters import under
+    from knowledge.scan import is_foreign
 
     roots = at.catalog.sources.paths("roots")
     return sorted(
         {
             entry.root
-            if is_url(entry.source) or os.path.isabs(entry.source)
-            else entry.source.partition("/")[0] + "/"
             for entry in at.catalog.sources.entries()
-            if not under(entry.source, roots)
+            if not under(entry.source, roots) and not is_foreign(entry.source)
         }
     )
 

@@ -104,6 +104,7 @@ def scan(
         source
         for source in known
         if source not in present
+        and not is_foreign(source)
         and (scope is None or under(source, scope))
         and not under(source, kept)
     ]
@@ -160,12 +161,20 @@ def _unchanged(path: Path, entry: Entry | None) -> bool:
     )
 
 
+def is_foreign(source: str) -> bool:
+    """Whether it is another machine's file, `MACHINE:PATH`, as a copied shared library has them.
+
+    It cannot be looked at from here, and is kept as it is.
+    """
+    return not is_url(source) and not os.path.isabs(source)
+
+
 def changed(path: Path, entry: Entry) -> bool:
     """Whether a file is no longer what was indexed; read only where its stamp proves nothing.
 
     A page of the web is not asked: that would be slow, and tell its host what is being read.
     """
-    if is_url(entry.source) or _unchanged(path, entry):
+    if is_url(entry.source) or is_foreign(entry.source) or _unchanged(path, entry):
         return False
     try:
         if path.stat().st_size != entry.size:

@@ -186,6 +186,7 @@ def _places(parts: Parts) -> list[Path]:
 def _look(parts: Parts, place: Path) -> _Listed:
     from agent import libraries
     from knowledge.library import Library
+    from knowledge.shared.library import is_attached
 
     own = place.parent == parts.paths.libraries
     listed = _Listed(
@@ -194,6 +195,8 @@ def _look(parts: Parts, place: Path) -> _Listed:
         in_use=place == parts.library_root,
     )
     shared = libraries.collection(parts.config, place)
+    if shared and not listed.in_use and not is_attached(place, parts.config.chroma_url, shared):
+        shared = ""  # what it is on the server, nobody here has ever asked for
     if not shared and not Library.exists(place):  # a folder library that was only made
         return listed
     try:

@@ -49,6 +49,8 @@ _JOINER = "\u2060"
 """The word joiner: invisible, and ignored by the check of a quote."""
 _FENCE = re.compile(r"(?:`{3,}|~{3,})[^\n]*\Z")
 _CODE_SPAN = re.compile(r"`[^`\n]*`")
+_FIGURE = re.compile(r"\d+(?:[:.,/–-]\d+)+")
+"""A number, date or time of several parts, which is marked as one."""
 
 
 class Embedded:
@@ -195,7 +197,7 @@ def quote(extract: Extract) -> str:
     listed = re.search(r":[*_ ]*\n", text) is not None
     if extract.marked and not listed:
         start, end = (place - extract.start for place in extract.marked[0])
-        for span in _CODE_SPAN.finditer(text):
+        for span in (*_CODE_SPAN.finditer(text), *_FIGURE.finditer(text)):
             if span.start() < end and start < span.end():
                 start, end = min(start, span.start()), max(end, span.end())
         whole = re.sub(r"[\s*_]", "", text[start:end]) and not re.search(

@@ -31,7 +31,8 @@ async def copy(library: Library, root: Path, to: Place, tell: Callable[[Progress
     """
     from knowledge.move import as_kept
 
-    target = SharedLibrary.at(root, to.url, to.collection, embedder=None)
+    node = library._node if isinstance(library, SharedLibrary) else None
+    target = SharedLibrary.at(root, to.url, to.collection, embedder=None, node=node)
     try:
         if target.root == library.root:
             return await library._write(lambda at: _counted(at, was_there=True))
@@ -64,12 +65,19 @@ def _arrive(
             if known and not whole.documents and {p[:3] for p in changes.paths} <= view.paths:
                 continue
             was_there = False
+            # Another machine may have swept, meanwhile, what it had begun to store here.
+            _copy_documents(at, share, tell)
             if not share.log.commit(view.version + 1, whole):
                 raise LibraryBusy(
                     "Another machine is writing to the shared library.",
                     hint="Let the move end before others use the library; run it again.",
                 )
             share.pull()
+        # What was added here is synced from there on; others get theirs back from the log.
+        own = share.state.view().listed(share.node.id, "roots")
+        share.catalog.sources.change_paths(
+            "roots", add=[path for path in at.catalog.sources.paths("roots") if path in own]
+        )
         share.tidy()
     note = "Its tags stay behind: a shared library has none." if at.catalog.tags.all() else ""
     return replace(_counted(at, was_there=was_there), note=note)

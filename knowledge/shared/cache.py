@@ -18,7 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from knowledge import snapshot
-from knowledge.errors import KnowledgeError, LibraryBusy, StoreFailed, StoreUnreachable
+from knowledge.errors import (
+    KnowledgeError,
+    LibraryBusy,
+    LibraryCorrupt,
+    StoreFailed,
+    StoreUnreachable,
+)
 from knowledge.search import mismatch
 from knowledge.shared.wire import Changes
 from knowledge.types import chunk_id
@@ -54,8 +60,6 @@ class Share:
     snapshots: Path
     node: Node
     _looked: float = field(init=False, default=0.0)
-    _bare: set[str] = field(init=False, default_factory=set)
-    """Documents that were seen without vectors during this sync."""
 
     # reading
 
@@ -78,6 +82,7 @@ class Share:
             self.store.epochs = before.swept
             if not commits and (whole or not before.version):
                 return
+            before.lost = before.live() - {e.document_id for e in self.catalog.sources.entries()}
             view = self.state.view()
             view.apply(commits)
             self.store.epochs = view.swept
@@ -123,15 +128,35 @@ class Share:
         changed = live != before.live() or bool(fresh & live)
         for i in range(0, len(wanted), _PAGE):
             page = wanted[i : i + _PAGE]
-            for (doc, epoch), (document, chunks) in zip(
-                page, self.log.documents(page), strict=True
-            ):
+            for (doc, epoch), found in zip(page, self._texts(page, view, commits), strict=True):
+                if found is None:
+                    view.lost.add(doc)
+                    changed = True
+                    continue
+                document, chunks = found
                 if not documents.has(doc) or not self._same(doc, chunks):
                     embedded = view.documents.get(doc, False)
                     documents.put(document, chunks, embedded=embedded, entries=())
                     changed = True
                 self.state.note_copies([(doc, epoch, len(chunks))])
         return changed
+
+    def _texts(
+        self, page: Sequence[tuple[str, int]], view: View, commits: Sequence[Changes]
+    ) -> list[tuple[Document, list[Chunk]] | None]:
+        """Documents by id and epoch; None for each whose text is lost: the others are not."""
+        try:
+            return [*self.log.documents(page)]
+        except LibraryCorrupt:
+            if self._gone_on(view, commits):
+                raise
+        found: list[tuple[Document, list[Chunk]] | None] = []
+        for one in page:
+            try:
+                found += self.log.documents([one])
+            except LibraryCorrupt:
+                found.append(None)
+        return found
 
     def _build(self, view: View, commits: Sequence[Changes]) -> str:
         """The picture of a version. Vectors that the server has lost make a picture without."""
@@ -143,7 +168,9 @@ class Share:
         except KnowledgeError:
             if self._gone_on(view, commits):
                 raise
-            self.catalog.documents.mark_embedded(self._without_vectors(live), embedded=False)
+            lost = self._without_vectors(live)
+            self.catalog.documents.mark_embedded(lost, embedded=False)
+            view.documents.update(dict.fromkeys(lost, False))
             return snapshot.build(self.catalog, self.store, self.snapshots, live)
 
     def _without_vectors(self, documents: Iterable[str]) -> list[str]:
@@ -169,13 +196,20 @@ class Share:
         self.state.forget_journal()
         self.pull()
         self.tidy_here()
-        self._bare.update(self.catalog.documents.unembedded())
 
     def own(self) -> list[Entry]:
         """This node's sources: no sync scans, or drops, another's."""
         # Two machines that cannot be told apart are one node; each has its own roots all the same.
         roots = set(self.catalog.sources.paths("roots"))
-        return [entry for entry in self.state.view().own() if entry.root in roots]
+        there = self.catalog.documents.has
+        return [
+            # What the server has lost is read again: nobody else has the file.
+            replace(entry, document_id=None, digest="")
+            if entry.document_id and not there(entry.document_id)
+            else entry
+            for entry in self.state.view().own()
+            if entry.root in roots
+        ]
 
     def sign(self, embedder: str) -> None:
         """Say whose vectors are about to be stored, before any is.
@@ -224,7 +258,6 @@ class Share:
             # What others have swept meanwhile is not to be given vectors again.
             self.tidy_here()
             self._store_staged(view)
-            self._bare.update(self.catalog.documents.unembedded())
             embed_missing()
             return self._changes(view, gone)
 
@@ -270,12 +303,17 @@ class Share:
         """What the staged sources, and those that are gone, change in a version."""
         me = self.node.id
         claims = []
+        roots, out = (set(self.catalog.sources.paths(name)) for name in ("roots", "excluded"))
+        lost = {entry.source for entry in self.catalog.sources.entries() if not entry.document_id}
         for entry in self.catalog.sources.staged():
+            # Another machine may have taken it out while the sync was reading it.
+            if entry.root not in roots or entry.source in out:
+                continue
             known = view.claims.get((me, entry.source))
-            if known is None or replace(known, indexed_at=entry.indexed_at) != entry:
+            again = entry.document_id is not None and entry.source in lost
+            if known is None or again or replace(known, indexed_at=entry.indexed_at) != entry:
                 claims.append(entry)
         left = tuple((me, source) for source in gone if (me, source) in view.claims)
-        roots, out = (set(self.catalog.sources.paths(name)) for name in ("roots", "excluded"))
         added, left_out = view.listed(me, "roots"), view.listed(me, "excluded")
         # That a root is gone is said by who removes it.
         paths = [(me, "roots", path, True) for path in sorted(roots - added)]
@@ -298,7 +336,11 @@ class Share:
             for doc in sorted(fresh)
             if doc not in view.documents or (doc not in bare and not view.documents[doc])
         }
-        documents |= {doc: True for doc in sorted(self._bare - bare) if doc in named}
+        # What was given vectors since, also by a sync that was interrupted before it could say so.
+        late = (doc for doc, there in view.documents.items() if not there and doc in named)
+        documents |= {
+            doc: True for doc in sorted(late) if doc not in bare and self.catalog.documents.has(doc)
+        }
         swept = tuple(
             (doc, epoch, chunks)
             for doc, epoch, chunks in self.state.begun()

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
 from knowledge import library, shelf
 from knowledge.dense import ChromaStore, Records
@@ -25,6 +26,7 @@ from knowledge.errors import (
     EmbedderMismatch,
     KnowledgeError,
     SharedLibraryRefuses,
+    StoreUnreachable,
 )
 from knowledge.shared import removal
 from knowledge.shared.cache import Share
@@ -51,15 +53,24 @@ LOOK = 1.0
 """Seconds between two looks at the log, however many questions are asked."""
 _AGAIN = 10.0
 """Seconds until a server that did not answer is asked again."""
+_LOG = ".understudy-log"
+"""What the log's collection is called after the library's name; no library's name ends so."""
+_PATIENCE = 4.0
+"""Seconds that a question waits for the server to say whether anything is new."""
 _WAIT = 2.0
 """Seconds that a question waits while another process on this machine takes commits in."""
 
 
 def cache_folder(root: Path, url: str, collection: str) -> Path:
     """Where a library's folder has its cache of a shared library."""
-    place = "\0".join((url.rstrip("/"), *_tenancy(), collection))
+    place = "\0".join((_one_spelling(url), *_tenancy(), collection))
     digest = hashlib.sha256(place.encode()).hexdigest()[:8]
     return root / shelf.SHARED / f"{collection}-{digest}"
+
+
+def is_attached(root: Path, url: str, collection: str) -> bool:
+    """Whether a library's folder has a cache of a shared library."""
+    return cache_folder(root, url, collection).exists()
 
 
 class SharedLibrary(library.Library):
@@ -93,12 +104,22 @@ class SharedLibrary(library.Library):
         Raises:
             SharedLibraryRefuses: The name cannot be a collection's.
         """
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,100}[A-Za-z0-9]", collection):
+        if ".." in collection or not re.fullmatch(
+            r"[A-Za-z0-9][A-Za-z0-9._-]{1,100}[A-Za-z0-9]", collection
+        ):
             raise SharedLibraryRefuses(
                 f"'{collection}' cannot be the name of a shared library: it needs 3 to 102 letters,"
-                " digits, dots, dashes or underscores, and a letter or digit at both ends.",
+                " digits, dots, dashes or underscores, a letter or digit at both ends, and no two"
+                " dots in a row.",
                 hint="agent config set chroma_collection NAME",
             )
+        if collection.endswith(_LOG):
+            raise SharedLibraryRefuses(
+                f"'{collection}' cannot be the name of a shared library: what ends in '{_LOG}' is"
+                " the log of another.",
+                hint="Take a name with another end.",
+            )
+        url = _one_spelling(url)
         base = cache_folder(root, url, collection)
         base.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -113,20 +134,24 @@ class SharedLibrary(library.Library):
             reranker=reranker,
             notify=notify,
         )
-        made._begin(url, collection, node or this_node(base))
+        made._begin(url, collection, node or this_node(root))
         return made
 
     def _begin(self, url: str, collection: str, node: Node) -> None:
-        self._log = SharedLog(Records(url, f"{collection}-log"))
+        self._log = SharedLog(Records(url, collection + _LOG))
+        # By connections of its own: what a sync or a reader of commits asks for may take longer.
+        self._watched = SharedLog(Records(url, collection + _LOG, patience=_PATIENCE))
         self._node = node
         self._refreshing = threading.Lock()
         self._next_look = 0.0
-        self._offline = ""
+        self._failed: KnowledgeError | OSError | None = None
+        """Why the last look failed."""
 
     def close(self) -> None:
         """See `Library.close`."""
         super().close()
         self._log.close()
+        self._watched.close()
 
     def _share(self, target: Shelf) -> Share:
         assert isinstance(target.store, EpochStore)
@@ -226,29 +251,39 @@ class SharedLibrary(library.Library):
     def _look(self) -> str:
         with self._shelves.use() as at:
             version = State(at.catalog.database, self._node).version()
-        # Who asks while much is taken in for another question has the cache as it is.
-        if not self._refreshing.acquire(timeout=_WAIT if version else -1):
-            return self._offline
+        # Who asks while much is taken in for another question has the cache as it is; and so has,
+        # at once, who asks while a server that did not answer is tried again.
+        wait = 0 if self._failed else _WAIT if version else -1
+        if not self._refreshing.acquire(timeout=wait):
+            return self._offline(version)
         try:
             if time.monotonic() < self._next_look:
-                return self._offline
+                return self._offline(version)
             try:
-                with self._shelves.use() as at:
+                with self._shelves.use() as at, _in_our_words():
                     self._take_in(self._share(at))
-                self._offline = ""
+                self._failed = None
             except (KnowledgeError, OSError) as error:
-                if not version:
-                    raise
-                self._offline = f"Answered from this machine's cache: {error}"
-            self._next_look = time.monotonic() + (_AGAIN if self._offline else LOOK)
-            return self._offline
+                self._failed = error
+            self._next_look = time.monotonic() + (_AGAIN if self._failed else LOOK)
+            return self._offline(version)
         finally:
             self._refreshing.release()
+
+    def _offline(self, version: int) -> str:
+        """Why the last look failed, where there is a cache to answer from all the same."""
+        if (error := self._failed) is None:
+            return ""
+        if not version:
+            raise error.with_traceback(None)
+        hint = getattr(error, "hint", "")
+        return f"Answered from this machine's cache: {error} {hint}".rstrip()
 
     def _take_in(self, share: Share) -> None:
         from filelock import FileLock, Timeout
 
-        if not share.moved() and (self.root / "snapshots").exists():
+        new = self._watched.moved(share.state.version(), share.state.token())
+        if not new and (self.root / "snapshots").exists():
             return
         lock = FileLock(self.root / "write.lock")
         try:
@@ -260,6 +295,15 @@ class SharedLibrary(library.Library):
             share.tidy_here(seldom=True)
         finally:
             lock.release()
+
+
+def _one_spelling(url: str) -> str:
+    """A server's address as no other spelling of it is."""
+    parts = urlsplit(url)
+    host = parts.hostname or "localhost"
+    host = f"[{host}]" if ":" in host else host
+    port = parts.port or (443 if parts.scheme == "https" else 8000)
+    return f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}"
 
 
 def _tenancy() -> tuple[str, str]:
@@ -282,5 +326,11 @@ def _in_our_words() -> Iterator[None]:
         error.hint = (
             "Set the embedder back (agent config set embedder NAME): all who share the library"
             " need the same. Or begin another: agent config set chroma_collection NAME"
+        )
+        raise
+    except StoreUnreachable as error:
+        error.hint = (
+            "Start the server (chroma run), or correct chroma_url. To use this machine's own"
+            " library: agent config unset chroma_collection, then agent config unset chroma_url"
         )
         raise

@@ -1,4 +1,4 @@
-"""Who one of the writers of a shared library is: a machine, and one cache on it."""
+"""Who one of the writers of a shared library is: a machine, and one folder on it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MACHINE_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One cache of a shared library: what was added through it is synced by it alone."""
+    """One library's folder: what was added to a shared library through it, it alone syncs."""
 
     id: str
     machine: str
@@ -25,10 +25,11 @@ class Node:
 
 
 def this_node(root: Path) -> Node:
-    """The node of a cache in a folder of this machine.
+    """The node of a library's folder on this machine, for all shared libraries.
 
-    Derived, not drawn: a cache that is deleted and made again in its place is the same node, and
-    gets its roots back from the log. Containers of one image need host names of their own.
+    Derived, not drawn: a cache that is deleted and made again is the same node, and gets its roots
+    back from the log; so it is where the library has moved to another server, or the server goes
+    by another address. Containers of one image need host names of their own.
     """
     host = socket.gethostname() or "machine"
     own = f"{uuid.getnode():012x}"

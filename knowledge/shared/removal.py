@@ -20,18 +20,20 @@ def remove(share: Share, names: Sequence[str]) -> tuple[str, ...]:
         SourceNotFound: A name matches no source, or several; nothing is taken out then.
     """
     removed: set[str] = set()
+    # What was read here and not committed yet; read once, since it is unstaged on the way.
+    staged = [entry.source for entry in share.catalog.sources.staged()]
 
     def changes(view: View) -> Changes:
         nonlocal removed
+        me = share.node.id
         shown = {key: view.shown(*key) for key in view.claims}
-        staged = [entry.source for entry in share.catalog.sources.staged()]
         roots = {
             (node, path): view.shown(node, path)
             for node, name, path in view.paths
             if name == "roots"
         }
         # What was added here and not committed yet.
-        roots |= {(share.node.id, path): path for path in share.catalog.sources.paths("roots")}
+        roots |= {(me, path): path for path in share.catalog.sources.paths("roots")}
         removed, lost = _meant(names, [*shown.values(), *staged], [*roots.values()])
         gone = [key for key, source in shown.items() if source in removed]
         share.state.unstage(removed)
@@ -42,7 +44,7 @@ def remove(share: Share, names: Sequence[str]) -> tuple[str, ...]:
                 for node, _ in roots}  # fmt: skip
         paths += [
             (node, "excluded", source, True)
-            for node, source in gone
+            for node, source in sorted({*gone, *((me, s) for s in staged if s in removed)})
             if under(source, left.get(node, ()))
         ]
         return share.swept(view, Changes(share.node, gone=tuple(gone), paths=tuple(paths)))

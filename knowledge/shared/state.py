@@ -93,6 +93,9 @@ class State:
         with self._db.write() as db:
             for changes in commits:
                 _apply(db, changes, own, anew=anew)
+            # Also those whose vectors the server has lost, whatever the commits say.
+            bare = [(doc,) for doc, there in view.documents.items() if not there]
+            db.executemany("UPDATE shared_documents SET embedded = 0 WHERE document_id = ?", bare)
             swept = {doc for changes in commits for doc, _, _ in changes.swept}
             db.executemany(
                 "INSERT OR REPLACE INTO shared_swept VALUES (?, ?)",
@@ -206,6 +209,8 @@ def _apply(db: sqlite3.Connection, changes: Changes, own: str, *, anew: bool) ->
             continue
         if not there:
             db.execute(f"DELETE FROM {name} WHERE path = ?", (path,))
+            if name == "roots":
+                db.execute("DELETE FROM staged WHERE root = ?", (path,))
         elif name == "excluded" or (anew and node.id == own):
             db.execute(f"INSERT OR IGNORE INTO {name} VALUES (?)", (path,))
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from knowledge.shared.wire import Changes
     from knowledge.sources import Entry
 
+TEXT_IS_LOST = "its text is missing on the server"
+"""Why a source that was read cannot be searched."""
 OF_ANOTHER_MACHINE = "of another machine"
 """Why a source cannot be looked at from here, as a person reads it."""
 
@@ -32,6 +34,8 @@ class View:
     """The version that last swept a document: its epoch from then on."""
     paths: set[tuple[str, str, str]] = field(default_factory=set)
     """Node, list (`roots` or `excluded`) and path of what users added, or took out."""
+    lost: set[str] = field(default_factory=set)
+    """Documents whose texts the server does not have, or not whole."""
 
     def apply(self, commits: Iterable[Changes]) -> None:
         """Go on by some commits."""
@@ -78,13 +82,18 @@ class View:
         """The sources as they are called here, by name.
 
         Where several nodes of one machine added a file, or several anywhere a page, it is what the
-        last of them read.
+        last of them read: that one of them could not read it hides nothing.
         """
         found: dict[str, Entry] = {}
+        rank: dict[str, tuple[bool, float]] = {}
         # In the nodes' order, so that of two that looked in the same instant all see one.
         for (node, source), entry in sorted(self.claims.items(), key=lambda item: item[0]):
             name = self.shown(node, source)
-            if name not in found or entry.indexed_at >= found[name].indexed_at:
+            if entry.document_id in self.lost:
+                entry = replace(entry, document_id=None, reason=TEXT_IS_LOST)
+            looked = entry.document_id is not None, entry.indexed_at
+            if name not in found or looked >= rank[name]:
+                rank[name] = looked
                 found[name] = replace(entry, source=name, root=self.shown(node, entry.root))
         return found
 

@@ -97,3 +97,17 @@ def test_libraries_of_one_machine_never_meet_on_the_server(
     assert "lamp.md" in agent("sources", "--library", "bücher").out
     assert "empty" in agent("sources").err
     assert agent("search", "lamp", "--library", "bucher").code == 2
+
+
+def test_a_list_of_libraries_shows_ones_own_as_its_own(
+    agent: Agent, note: Path, chroma: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"team-{uuid.uuid4().hex[:8]}"
+    assert agent("add", note, "--library", "diary").code == 0
+    monkeypatch.setenv("AGENT_CHROMA_URL", chroma)
+    monkeypatch.setenv("AGENT_CHROMA_COLLECTION", name)
+    assert agent("add", note, "--library", "work").code == 0
+    listed = {line.split()[0]: line for line in agent("library", "list").out.splitlines()}
+    assert "1 source" in listed["diary"]
+    assert "shared" not in listed["diary"]
+    assert f"(shared as {name}-work)" in listed["work"]

@@ -113,3 +113,19 @@ def test_a_linked_folder_library_is_the_link_that_was_named(tmp_path: Path) -> N
     (tmp_path / ".understudy").symlink_to(tmp_path / "disk")
     link = tmp_path / ".understudy"
     assert parts(tmp_path, library=str(link)).library_root == link
+
+
+def test_the_server_of_a_shared_library_gets_nothing_of_a_folder_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "project" / ".understudy").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "project")
+    url = "http://127.0.0.1:9"
+
+    def place(**settings: str) -> str:
+        with parts(tmp_path, chroma_url=url, **settings).open_library(create=True) as library:
+            return library._shelves.shelf.store.place
+
+    assert place(chroma_collection="team") == ""
+    assert place() == url
+    assert place(chroma_collection="team", library="default") == f"{url} (team)"

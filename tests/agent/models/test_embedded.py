@@ -128,6 +128,8 @@ def test_a_marker_behind_a_code_fence_has_a_line_of_its_own() -> None:
         ("Set it with `agent config` once.", (13, 18), "Set it with **`agent config`** once. [1]"),
         ("It is **very** old.", (15, 18), "It is **very** old. [1]"),
         ("Wait 30 s.", (5, 7), "Wait **30** s. [1]"),
+        ("It leaves at 7:40 daily.", (15, 17), "It leaves at **7:40** daily. [1]"),
+        ("Since 2024-05-03.", (6, 10), "Since **2024-05-03**. [1]"),
     ],
 )
 def test_bold_goes_around_code_and_never_breaks_markup(

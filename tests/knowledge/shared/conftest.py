@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from knowledge.embed import Embedder
-from knowledge.shared.library import SharedLibrary, cache_folder
+from knowledge.shared.library import SharedLibrary
 from knowledge.shared.node import Node, this_node
 from tests.knowledge.shared.server import CHROMA, Served
 
@@ -53,7 +53,7 @@ def open_node(chroma: str, collection: str, tmp_path: Path) -> Iterator[MakeNode
         name: str, embedder: Embedder | None = None, *, machine: str = "", url: str = ""
     ) -> SharedLibrary:
         root = tmp_path / name
-        node = this_node(cache_folder(root, url or chroma, collection))
+        node = this_node(root)
         if machine:
             node = Node(f"{node.id[:8]}-{machine}", machine, f"{machine}-host")
         library = SharedLibrary.at(root, url or chroma, collection, embedder=embedder, node=node)

@@ -15,8 +15,10 @@ import pytest
 from knowledge.errors import EmbedderMismatch, TargetNotEmpty
 from knowledge.library import Library
 from knowledge.move import Place, move
+from knowledge.report import Progress
 from tests.fakes import HashingEmbedder
 from tests.knowledge.libraries import names
+from tests.knowledge.shared.conftest import MakeNode
 
 ROOT = Path(__file__).resolve().parents[3]
 EMBEDDED = Place()
@@ -211,3 +213,86 @@ async def test_a_move_that_is_killed_goes_on_where_it_stopped(
     assert await library.search("word5 word9") == question
     assert (await library.sync()).unchanged == 33
     library.close()
+
+
+async def test_from_one_shared_library_to_another_everybody_takes_along_what_is_theirs(
+    tmp_path: Path, docs: Path, chroma: str, collection: str
+) -> None:
+    here, there = Place(chroma, collection), Place(chroma, f"{collection}-next")
+    for name, file in (("one", "whales.md"), ("other", "foxes.md")):
+        library = opened(tmp_path / name, here)
+        await library.add([str(docs / file)])
+        library.close()
+    library = opened(tmp_path / "one", here)
+    await library.sync()
+    assert not (await move(library, tmp_path / "one", there)).was_there
+    assert (await move(library, tmp_path / "one", there)).was_there
+    library.close()
+    for name in ("one", "other"):
+        library = opened(tmp_path / name, there)
+        report = await library.sync()
+        assert (report.unchanged, report.added, report.removed) == (1, 0, 0)
+        library.close()
+    (docs / "foxes.md").unlink()
+    library = opened(tmp_path / "other", there)
+    assert (await library.sync()).removed == 1
+    assert [Path(source.source).name for source in await library.sources()] == ["whales.md"]
+    library.close()
+
+
+async def test_another_spelling_of_the_address_is_the_same_library_here(
+    tmp_path: Path, docs: Path, chroma: str, collection: str
+) -> None:
+    port = chroma.rpartition(":")[2]
+    library = opened(tmp_path / "one", Place(chroma, collection))
+    await library.add([str(docs)])
+    library.close()
+    root = library.root
+    for url in (f"{chroma}/", f"HTTP://127.0.0.1:{port}", f"http://localhost:{port}"):
+        library = opened(tmp_path / "one", Place(url, collection))
+        assert (library.root == root) == ("localhost" not in url)
+        assert (await library.sync()).unchanged == 3
+        library.close()
+
+
+@pytest.mark.parametrize("share", [False, True], ids=["a server", "a shared library"])
+async def test_a_move_that_is_cancelled_ends_at_the_next_page_and_goes_on_later(
+    share: bool, tmp_path: Path, many: Path, chroma: str, collection: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    from knowledge import move as moving
+    from knowledge.shared import arrival
+
+    monkeypatch.setattr(moving, "_PAGE", 4)
+    monkeypatch.setattr(arrival, "_PAGE", 4)
+    root, to = tmp_path / "library", Place(chroma, collection if share else "")
+    library = opened(root, EMBEDDED)
+    await library.add([str(many)])
+    steps: list[int] = []
+
+    def step(progress: Progress) -> None:
+        steps.append(progress.done)
+        library._writer.stop.set()  # as a cancelled task does
+
+    with pytest.raises(InterruptedError):
+        await move(library, root, to, progress=step)
+    assert steps == [0]
+    assert not (await move(library, root, to)).was_there
+    library.close()
+
+
+async def test_what_another_machine_added_stays_in_a_copy_without_complaint(
+    open_node: MakeNode, tmp_path: Path, docs: Path
+) -> None:
+    one, other = open_node("one", machine="alpha"), open_node("other", machine="beta")
+    await one.add([str(docs / "whales.md")])
+    await other.add([str(docs / "foxes.md")])
+    await move(other, tmp_path / "other", EMBEDDED)
+    copy = Library.open(tmp_path / "other", embedder=None)
+    whales = f"alpha-host:{docs / 'whales.md'}"
+    report = await copy.sync()
+    assert (report.failed, report.removed, report.unchanged) == ((), 0, 1)
+    assert whales in [source.source for source in await copy.sources()]
+    assert not await copy.stale(whales)
+    assert await copy.remove([whales]) == (whales,)
+    copy.close()

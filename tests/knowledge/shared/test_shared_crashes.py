@@ -93,7 +93,9 @@ def test_whenever_nodes_are_killed_no_document_is_lost_and_none_left_behind(
             make_store=lambda _: EpochStore(Deadly(store, lambda: chance.random() < danger), "it"),
         )
         library._begin("memory", "it", Node(name, MACHINES[name], f"{MACHINES[name]}-host"))
-        library._log = SharedLog(Deadly(records, lambda: chance.random() < danger))  # type: ignore[arg-type]
+        library._log = library._watched = SharedLog(
+            Deadly(records, lambda: chance.random() < danger)
+        )  # type: ignore[arg-type]
         return library
 
     def work(name: str) -> None:

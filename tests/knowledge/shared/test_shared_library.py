@@ -8,6 +8,7 @@ import pytest
 
 from knowledge.errors import EmbedderMismatch, SharedLibraryRefuses
 from knowledge.shared import library as shared_library
+from knowledge.shared.library import SharedLibrary
 from knowledge.shared.wire import Changes
 from tests.fakes import HashingEmbedder
 from tests.knowledge.libraries import OtherEmbedder, names
@@ -180,3 +181,40 @@ async def test_nobody_else_can_have_this_machine_read_another_of_its_folders(
     assert other._log.commit(3, Changes(one._node, paths=(order,)))
     assert (await one.sync()).added == 0
     assert len(await other.sources()) == 1
+
+
+async def test_what_one_node_could_not_read_hides_nothing_that_another_has_read(
+    open_node: MakeNode, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from knowledge import ahead
+    from knowledge.errors import ReadError
+
+    one, other = open_node("one"), open_node("other")
+    await one.add([str(docs / "whales.md")])
+
+    def refuse(path: Path) -> None:
+        raise ReadError("permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ahead, "load", refuse)
+        assert (await other.add([str(docs / "whales.md")])).failed
+    for library in (one, other):
+        assert await names(library, "blue whale") == ["whales.md"]
+        assert [source.reason for source in await library.sources()] == [""]
+
+
+@pytest.mark.parametrize("name", ["no name", "a..b", "team.understudy-log", "-team", "ab"])
+def test_a_name_that_no_shared_library_can_have_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SharedLibraryRefuses, match="cannot be the name") as caught:
+        SharedLibrary.at(tmp_path, "http://127.0.0.1:9", name, embedder=None)
+    assert caught.value.hint
+
+
+async def test_the_vectors_of_one_library_never_meet_the_log_of_another(
+    tmp_path: Path, docs: Path, chroma: str, collection: str
+) -> None:
+    for name in (f"{collection}-log", collection):
+        library = SharedLibrary.at(tmp_path, chroma, name, embedder=HashingEmbedder())
+        await library.add([str(docs)])
+        assert (await library.search("blue whale")).how == "hybrid"
+        library.close()

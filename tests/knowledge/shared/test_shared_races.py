@@ -30,7 +30,7 @@ def look_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def on_server(url: str, collection: str) -> tuple[set[str], set[str]]:
     """The documents with vectors, and those with a text, that a server keeps."""
-    store, records = ChromaStore(url, collection), Records(url, f"{collection}-log")
+    store, records = ChromaStore(url, collection), Records(url, f"{collection}.understudy-log")
     vectors = {name.rpartition(":")[0] for name in store._at.it.get(include=[])["ids"]}
     texts = {meta["of"] for meta in records._at.it.get(include=["metadatas"])["metadatas"]}
     store.close()

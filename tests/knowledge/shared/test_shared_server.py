@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.server
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from knowledge.errors import LibraryCorrupt, StoreUnreachable
+from knowledge.dense import ChromaStore
+from knowledge.errors import LibraryCorrupt, StoreFailed, StoreUnreachable
 from knowledge.library import Library
 from knowledge.shared import library as shared_library
+from knowledge.shared.library import SharedLibrary
 from tests.fakes import HashingEmbedder
 from tests.knowledge.libraries import names
 from tests.knowledge.shared.conftest import MakeNode
@@ -120,3 +125,115 @@ async def test_the_server_is_told_the_key_and_the_error_does_not_tell_it(
     assert asked.pop("/api/v2/heartbeat") == ""
     assert set(asked.values()) == {"a-secret-key"}
     library.close()
+
+
+async def test_to_ask_a_library_that_is_not_there_makes_nothing_on_the_server(
+    open_node: MakeNode, docs: Path, chroma: str, collection: str
+) -> None:
+    import chromadb
+
+    def there() -> set[str]:
+        client = chromadb.HttpClient(host="127.0.0.1", port=int(chroma.rpartition(":")[2]))
+        found = {made.name for made in client.list_collections() if collection in made.name}
+        client._server._session.close()
+        client._admin_client._server._session.close()
+        client.close()
+        return found
+
+    one = open_node("one")
+    assert await one.sources() == ()
+    assert (await one.search("whale")).how == "empty"
+    assert (await one.status()).documents == 0
+    assert there() == set()
+    await one.add([str(docs)])
+    assert there() == {f"{collection}.understudy-log"}
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """A server that takes connections, and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+async def test_one_look_at_a_server_that_is_silent_is_for_all_who_ask(
+    silent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_library, "_PATIENCE", 0.2)
+    monkeypatch.setattr(shared_library, "_AGAIN", 600.0)
+    library = SharedLibrary.at(tmp_path, silent, "team", embedder=None)
+    looks, moved = [], library._watched.moved
+
+    def look(version: int, token: str) -> bool:
+        looks.append(version)
+        return moved(version, token)
+
+    monkeypatch.setattr(library._watched, "moved", look)
+    asked = await asyncio.gather(
+        *(library.search("whale") for _ in range(4)), return_exceptions=True
+    )
+    assert [type(error) for error in asked] == [StoreUnreachable] * 4
+    assert len(looks) == 1
+    assert all("chroma_collection" in error.hint for error in asked)  # type: ignore[union-attr]
+    library.close()
+
+
+async def test_while_a_silent_server_is_tried_again_nobody_waits_for_it(
+    open_node: MakeNode, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = open_node("one")
+    await one.add([str(docs)])
+    tried, go_on = threading.Event(), threading.Event()
+
+    def silent(*_: object) -> bool:
+        tried.set()
+        assert go_on.wait(60)
+        raise StoreUnreachable("It says nothing.", hint="Wake it.")
+
+    monkeypatch.setattr(one._watched, "moved", silent)
+    one._failed = StoreUnreachable("It said nothing.", hint="Wake it.")
+    first = asyncio.create_task(one.search("whale"))
+    await asyncio.to_thread(tried.wait, 60)
+    found = await one.search("whale")
+    assert [Path(p.source).name for p in found.passages] == ["whales.md"]
+    assert "It said nothing. Wake it." in found.note
+    assert not first.done()
+    go_on.set()
+    assert "It says nothing." in (await first).note
+
+
+class Page(Asked):
+    """A proxy that knows no such page."""
+
+    def do_GET(self) -> None:
+        body = b"<html><body>" + b"no such page " * 500 + b"</body></html>"
+        self.send_response(404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+
+async def test_a_server_that_is_no_chroma_server_is_named_in_a_line(
+    refusing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Asked, "do_GET", Page.do_GET)
+    monkeypatch.setattr(Asked, "do_POST", Page.do_GET)
+    library = SharedLibrary.at(tmp_path, refusing, "team", embedder=None)
+    with pytest.raises(StoreUnreachable, match="no Chroma server") as caught:
+        await library.search("anything")
+    assert len(str(caught.value)) < 200
+    library.close()
+
+
+async def test_what_the_server_refuses_is_no_matter_of_this_machines_disk(
+    open_node: MakeNode, docs: Path, chroma: str, collection: str
+) -> None:
+    store = ChromaStore(chroma, collection)
+    store.put(["a"], np.ones((1, 3), dtype=np.float32))
+    with pytest.raises(StoreFailed) as caught:
+        store.put(["b"], np.ones((1, 4), dtype=np.float32))
+    assert "disk" not in caught.value.hint
+    assert "server" in caught.value.hint
+    store.close()
