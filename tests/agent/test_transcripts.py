@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import shlex
 import sqlite3
 import stat
 import threading
@@ -259,13 +260,16 @@ def test_the_store_is_for_its_owners_eyes_only(store: Transcripts, path: Path) -
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_a_file_that_is_no_store_is_an_error_with_a_way_out(path: Path) -> None:
-    path.parent.mkdir(parents=True)
+@pytest.mark.parametrize("folder", ["data", "o'neill's data"])
+def test_a_file_that_is_no_store_is_an_error_with_a_way_out(folder: str, tmp_path: Path) -> None:
+    path = tmp_path / folder / "transcripts.db"
+    path.parent.mkdir()
     path.write_bytes(b"this is no database at all" * 100)
     with pytest.raises(TranscriptError) as caught:
         Transcripts(path)
     assert str(path) in str(caught.value)
-    assert f"mv '{path}' '{path}.broken'" in caught.value.hint
+    typed = shlex.split(caught.value.hint.partition("made: ")[2])
+    assert typed == ["mv", str(path), f"{path}.broken"]
 
 
 def test_a_store_damaged_within_is_an_error_when_it_is_read(path: Path) -> None:
