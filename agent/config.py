@@ -196,7 +196,7 @@ def parse(name: str, text: str, where: str) -> Value:
     return _checked(name, value, where)
 
 
-def parts(text: str) -> tuple[str, ...]:
+def by_comma(text: str) -> tuple[str, ...]:
     """What a setting names by comma."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -235,7 +235,7 @@ def _checked(name: str, value: Any, where: str) -> Value:
         variable_name = not name.endswith("api_key_env") or not value or _VARIABLE.fullmatch(value)
         if _SECRET_VALUE.search(value) or not variable_name:
             raise _secret(where, name)
-        addresses = parts(value) if _FIELDS[name].metadata.get("addresses") else ()
+        addresses = by_comma(value) if _FIELDS[name].metadata.get("addresses") else ()
         if value and _FIELDS[name].metadata.get("address"):
             addresses = (value,)
         if not all(_is_address(address) for address in addresses):

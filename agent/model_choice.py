@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.config import parts
+from agent.config import by_comma
 
 if TYPE_CHECKING:
     from agent.config import Config
@@ -86,7 +86,7 @@ def model(
         ConfigError: A script cannot be read; the variable that is to hold the key is not set.
     """
     first = _model(config, config.model, paths, api_key, embedder)
-    if not (names := parts(config.fallbacks)):
+    if not (names := by_comma(config.fallbacks)):
         return first
     from agent.models.fallback import Fallback
 
@@ -125,7 +125,7 @@ def _model(
         name,
         api_base=config.api_base or None,
         api_key=api_key(),
-        replicas=parts(config.replicas),
+        replicas=by_comma(config.replicas),
         timeout=config.timeout,
         retries=config.retries,
         temperature=config.temperature,

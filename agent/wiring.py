@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from agent import libraries, model_choice
-from agent.config import NO_PERSONA, Config, ModeName
+from agent.config import NO_PERSONA, Config, ModeName, by_comma
 from agent.errors import ConfigError, TranscriptError
 from agent.paths import Paths
 
@@ -207,7 +207,7 @@ class Parts:
                 chroma_url=self.config.chroma_url if away else "",
                 chroma_collection=collection,
                 reranker=self.reranker,
-                allow_hosts=[h.strip() for h in self.config.allow_hosts.split(",") if h.strip()],
+                allow_hosts=by_comma(self.config.allow_hosts),
                 notify=self._notify,
             )
             stack.callback(library.close)

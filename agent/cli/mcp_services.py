@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
 def web_tools(parts: Parts) -> WebTools:
     """What the web server fetches and searches with, as the settings say. Opens nothing."""
+    from agent.config import by_comma
     from mcp_servers.web_tools.tools import WebSettings, WebTools
 
     config = parts.config
     settings = WebSettings(
         folder=parts.paths.data / "web",
-        allow_hosts=tuple(h.strip() for h in config.allow_hosts.split(",") if h.strip()),
+        allow_hosts=by_comma(config.allow_hosts),
         searxng_url=config.searxng_url,
         brave_key=os.environ.get("BRAVE_API_KEY", "").strip(),
         tavily_key=os.environ.get("TAVILY_API_KEY", "").strip(),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from agent.cli.terminal import Console
-from agent.config import parts as listed
+from agent.config import by_comma
 from agent.errors import UsageError
 from agent.model_choice import LOCAL, SCRIPTED
 from agent.wiring import Parts
@@ -90,7 +90,7 @@ def offline_parts(
             f"The model {config.model} is asked over the network.",
             hint=f"agent research {typed} --model embedded",
         )
-    if far := [name for name in listed(config.fallbacks) if not _is_here(name)]:
+    if far := [name for name in by_comma(config.fallbacks) if not _is_here(name)]:
         raise UsageError(
             f"The model {far[0]}, which stands in for {config.model}, is asked over the network.",
             hint="agent config unset fallbacks",

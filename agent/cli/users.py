@@ -252,15 +252,15 @@ def _kept(paths: Paths, name: str) -> list[_Own]:
 
 def _changed(user: User, given: dict[str, Any]) -> User:
     """The user with what was given on the command line."""
+    from agent.config import by_comma
+
     values: dict[str, Any] = {
         name: None if value == _NONE else value
         for name, value in given.items()
         if value is not None
     }
     rights: dict[str, Any] = {
-        name: tuple(part.strip() for part in (values.pop(name) or "").split(",") if part.strip())
-        for name in ("reads", "writes")
-        if name in values
+        name: by_comma(values.pop(name) or "") for name in ("reads", "writes") if name in values
     }
     limits: dict[str, Any] = {
         name.removeprefix("max_"): values.pop(name)

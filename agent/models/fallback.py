@@ -10,59 +10,34 @@ from typing import TYPE_CHECKING
 
 from agent.errors import ModelError, ModelUnreachable, RateLimited
 from agent.messages import ModelUsage
+from agent.models.wrapped import Wrapped
 
 if TYPE_CHECKING:
-    from agent.messages import Delta, Message, Price, ToolSpec
+    from agent.messages import Delta, Message, ToolSpec
     from agent.models.base import ChatModel
 
 REST = 30.0
 """Seconds that a model which could not be reached, or had no room, is asked last."""
 
 
-class Fallback:
+class Fallback(Wrapped):
     """Several chat models in the order in which they are asked; see `ChatModel`.
 
-    The first is what it is called by and counted with. The next is asked where one has failed
-    before it said a word: an answer is never glued together from two.
+    The first is what it is called by, counted and priced with (what was paid in the end is in the
+    usage), and says whether tools can be called: those that cannot stand in only where none are
+    offered. The next is asked where one has failed before it said a word: an answer is never glued
+    together from two.
     """
 
     def __init__(
         self, models: Sequence[ChatModel], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """Take at least one model."""
+        super().__init__(models[0])
         self._models = tuple(models)
-        self._first = self._models[0]
         self._clock = clock
         self._rests: dict[int, float] = {}
         """When each was last of no use, by its place."""
-
-    @property
-    def name(self) -> str:
-        """The first one's."""
-        return self._first.name
-
-    @property
-    def context_window(self) -> int | None:
-        """The first one's."""
-        return self._first.context_window
-
-    @property
-    def can_call_tools(self) -> bool:
-        """Whether the first one can; those that cannot stand in only where no tools are offered."""
-        return self._first.can_call_tools
-
-    @property
-    def price(self) -> Price | None:
-        """The first one's; what was paid in the end is in the usage."""
-        return self._first.price
-
-    async def warm(self) -> None:
-        """Warm the first one."""
-        await self._first.warm()
-
-    def count(self, text: str) -> int:
-        """By the first one's count."""
-        return self._first.count(text)
 
     async def stream(
         self,

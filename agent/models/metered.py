@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, assert_never
 from agent.errors import BudgetSpent
 from agent.messages import ModelUsage, TextDelta, ThoughtDelta, ToolRequest
 from agent.models.base import Prepares
+from agent.models.wrapped import Wrapped
 
 if TYPE_CHECKING:
     from agent.budget import Budget
-    from agent.messages import Delta, Message, Price, ToolSpec
+    from agent.messages import Delta, Message, ToolSpec
     from agent.models.base import ChatModel
 
 _PATIENCE = 2
@@ -21,43 +22,18 @@ _PATIENCE = 2
 come to more than the count of the whole, and tokenizers differ."""
 
 
-class Metered:
+class Metered(Wrapped):
     """Another chat model, of which nothing is asked past a budget; see `ChatModel`."""
 
     def __init__(self, model: ChatModel, budget: Budget) -> None:
-        self.inner = model
-        """The model itself."""
+        super().__init__(model)
         self.stand_in = ""
         """Who has answered last in its place; empty where it has answered itself."""
         self._budget = budget
 
-    @property
-    def name(self) -> str:
-        """The model's."""
-        return self.inner.name
-
-    @property
-    def context_window(self) -> int | None:
-        """The model's."""
-        return self.inner.context_window
-
-    @property
-    def can_call_tools(self) -> bool:
-        """The model's."""
-        return self.inner.can_call_tools
-
-    @property
-    def price(self) -> Price | None:
-        """The model's."""
-        return self.inner.price
-
     async def warm(self) -> None:
         """Warm the model, for as long as the budget lasts."""
         await self._budget.within(self.inner.warm)
-
-    def count(self, text: str) -> int:
-        """By the model's count."""
-        return self.inner.count(text)
 
     async def prepare(self, messages: Sequence[Message]) -> AsyncGenerator[str, None]:
         """Let the model prepare, for as long as the budget lasts; see `Prepares`.
@@ -138,10 +114,6 @@ class Metered:
         price = self.price
         cost = None if price is None else prompt * price.input + said * price.output
         return ModelUsage(prompt, said, cost=cost, finish="length" if past else "stop")
-
-    async def aclose(self) -> None:
-        """Let go of the model's connections and memory."""
-        await self.inner.aclose()
 
 
 class _Said:

@@ -15,14 +15,15 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from agent.messages import ModelUsage, TextDelta
+from agent.models.wrapped import Wrapped
 
 if TYPE_CHECKING:
-    from agent.messages import Delta, Message, Price, ToolSpec
+    from agent.messages import Delta, Message, ToolSpec
     from agent.models.base import ChatModel
     from agent.research.journal import Journal, Used
 
 
-class Recorded:
+class Recorded(Wrapped):
     """Another chat model, remembered; see `ChatModel`. Offers no tools: research calls none."""
 
     can_call_tools = False
@@ -35,33 +36,9 @@ class Recorded:
             journal: Where answers are kept.
             used: What the run has used, recorded with each.
         """
-        self.inner = model
-        """The model itself."""
+        super().__init__(model)
         self._journal = journal
         self._used = used
-
-    @property
-    def name(self) -> str:
-        """The model's."""
-        return self.inner.name
-
-    @property
-    def context_window(self) -> int | None:
-        """The model's."""
-        return self.inner.context_window
-
-    @property
-    def price(self) -> Price | None:
-        """The model's."""
-        return self.inner.price
-
-    async def warm(self) -> None:
-        """Warm the model."""
-        await self.inner.warm()
-
-    def count(self, text: str) -> int:
-        """By the model's count."""
-        return self.inner.count(text)
 
     async def stream(
         self,
@@ -101,10 +78,6 @@ class Recorded:
                 self._journal.record(key, answer, self._used())
         finally:
             self._journal.use(self._used())
-
-    async def aclose(self) -> None:
-        """Let go of the model's connections and memory."""
-        await self.inner.aclose()
 
 
 def stand_ins(journal: Journal) -> tuple[str, ...]:

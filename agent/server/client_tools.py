@@ -15,12 +15,13 @@ from agent.events import Usage
 from agent.library_tools import LIBRARY_TOOLS
 from agent.messages import ModelUsage, ToolRequest, ToolSpec
 from agent.models.base import Prepares
+from agent.models.wrapped import Wrapped
 from agent.modes.answering import used
 from agent.server.bodies import NamedTool
 from agent.server.errors import Refused
 
 if TYPE_CHECKING:
-    from agent.messages import Delta, Message, Price
+    from agent.messages import Delta, Message
     from agent.models.base import ChatModel
     from agent.server.bodies import ChatRequest
 
@@ -29,7 +30,7 @@ class HandedOver(AgentError):
     """The model has asked for tools of the client's: the answer ends there, for now."""
 
 
-class HandsOver:
+class HandsOver(Wrapped):
     """Another chat model, which may also ask for tools of the client's; see `ChatModel`."""
 
     def __init__(self, model: ChatModel, specs: Sequence[ToolSpec]) -> None:
@@ -39,45 +40,17 @@ class HandsOver:
             model: One that can call tools.
             specs: The client's tools; their names are none of the library's.
         """
+        super().__init__(model)
         self.calls: tuple[ToolRequest, ...] = ()
         """What the client is to call, once the ask has ended with `HandedOver`."""
         self.usage = Usage()
         """Of the reply that asked for it."""
-        self._model = model
         self._specs = tuple(specs)
-
-    @property
-    def name(self) -> str:
-        """The model's."""
-        return self._model.name
-
-    @property
-    def context_window(self) -> int | None:
-        """The model's."""
-        return self._model.context_window
-
-    @property
-    def can_call_tools(self) -> bool:
-        """The model's."""
-        return self._model.can_call_tools
-
-    @property
-    def price(self) -> Price | None:
-        """The model's."""
-        return self._model.price
-
-    async def warm(self) -> None:
-        """Warm the model."""
-        await self._model.warm()
-
-    def count(self, text: str) -> int:
-        """By the model's count."""
-        return self._model.count(text)
 
     async def prepare(self, messages: Sequence[Message]) -> AsyncGenerator[str, None]:
         """Let the model prepare; see `Prepares`."""
-        if isinstance(self._model, Prepares):
-            async with aclosing(self._model.prepare(messages)) as lines:
+        if isinstance(self.inner, Prepares):
+            async with aclosing(self.inner.prepare(messages)) as lines:
                 async for line in lines:
                     yield line
 
@@ -97,7 +70,7 @@ class HandsOver:
         offered = (*tools, *self._specs) if tools else ()
         theirs = {spec.name for spec in self._specs}
         calls: list[ToolRequest] = []
-        reply = self._model.stream(messages, tools=offered, max_tokens=max_tokens)
+        reply = self.inner.stream(messages, tools=offered, max_tokens=max_tokens)
         async with aclosing(reply) as deltas:
             async for delta in deltas:
                 if isinstance(delta, ToolRequest) and delta.name in theirs and tools:
@@ -109,10 +82,6 @@ class HandsOver:
         if calls:
             self.calls = tuple(calls)
             raise HandedOver(f"The client is to call {', '.join(call.name for call in calls)}.")
-
-    async def aclose(self) -> None:
-        """Let go of the model's connections and memory."""
-        await self._model.aclose()
 
 
 def offered(body: ChatRequest) -> list[ToolSpec]:
