@@ -269,7 +269,7 @@ def contents(root: Path) -> dict[str, bytes]:
     """Every chunk that can be found, with its vector; the store must hold those and no more."""
     catalog = Catalog(root / "catalog.sqlite")
     picture = snapshot.open_current(catalog, root / "snapshots")
-    if picture is None or picture.vectors is None:
+    if picture is None or not picture.dense:
         raise SystemExit(f"{root} holds no vectors")
     numbers = [int(row) for row in picture.rows]
     rows = {
@@ -277,9 +277,14 @@ def contents(root: Path) -> dict[str, bytes]:
         for at in range(0, len(numbers), 1000)
         for row, found in catalog.documents.chunk_rows(numbers[at : at + 1000]).items()
     }
+    held = (
+        vector
+        for part in picture.parts
+        if part.segment.vectors is not None
+        for vector in part.segment.vectors[part.live]
+    )
     found = {
-        rows[row].chunk.id: vector.tobytes()
-        for row, vector in zip(numbers, picture.vectors, strict=True)
+        rows[row].chunk.id: vector.tobytes() for row, vector in zip(numbers, held, strict=True)
     }
     store = ChromaStore(root / "chroma")
     stored, vectors = store.get(list(found))

@@ -34,7 +34,7 @@ class Indexed:
         self._embedder = embedder
         self._catalog = Catalog(root / "catalog.sqlite")
         picture = snapshot.open_current(self._catalog, root / "snapshots")
-        if picture is None or picture.vectors is None:
+        if picture is None or not picture.dense:
             raise SystemExit("Nothing was indexed with vectors: is the embedder there?")
         self._picture = picture
 

@@ -58,6 +58,11 @@ class Ready:
         return self.document or read_bytes(self.data, self.path.name)
 
 
+def twin_key(digest: str, source: Path | str) -> tuple[str, str]:
+    """What two files must share to be one document: their bytes, and the way to read them."""
+    return digest, os.path.splitext(source)[1]
+
+
 class Engine(Protocol):
     """Who does the work of a sync that can be done before anything is stored."""
 

@@ -114,10 +114,18 @@ class Documents:
             if source is not None
         }
 
-    def chunk_keys(self, document_ids: set[str]) -> list[tuple[int, str, int]]:
+    def chunk_keys(self, document_ids: Iterable[str]) -> list[tuple[int, str, int]]:
         """Row, document id and ordinal of every chunk of some documents, in row order."""
-        every = self._db.rows("SELECT row, document_id, ordinal FROM chunks ORDER BY row")
-        return [(row, doc, ordinal) for row, doc, ordinal in every if doc in document_ids]
+        return sorted(
+            self._db.rows_among(
+                "SELECT row, document_id, ordinal FROM chunks WHERE document_id IN ({})",
+                list(document_ids),
+            )
+        )
+
+    def first_rows(self) -> dict[str, int]:
+        """Of every document that has chunks the row number of the first."""
+        return dict(self._db.rows("SELECT document_id, row FROM chunks WHERE ordinal = 0"))
 
     def indexed_texts(self, rows: Sequence[int]) -> Iterator[str]:
         """What is indexed of chunks, their heading line and text, in the order of their rows.

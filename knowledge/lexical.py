@@ -1,22 +1,28 @@
-"""Search by words: Okapi BM25 over stemmed terms. The only door to bm25s.
+"""Search by words: Okapi BM25 over stemmed terms.
 
-An index is built whole and never changed; a new one takes its place (see `snapshot.py`).
+Scores are counted when a query is asked, from the inverted lists of each segment of a picture
+(`postings.py`, `snapshot.py`): how rare a term is, and how long texts are, is a matter of all of
+them together and of this moment.
 """
 
 from __future__ import annotations
 
-import json
+import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from knowledge import postings
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from knowledge.postings import Postings
+
+    Mask = NDArray[np.bool_]
     Scores = NDArray[np.float32]
 
 _K1, _B = 1.5, 0.75
@@ -60,103 +66,63 @@ def _stemmer() -> Any:
     return lru_cache(maxsize=200_000)(Stemmer.Stemmer("english").stemWord)
 
 
-def build(
-    rows: Sequence[int],
-    read: Callable[[Sequence[int]], Iterable[str]],
-    folder: Path,
-    before: Path | None = None,
-) -> None:
-    """Index texts into a folder; text i of the index is that of `rows[i]`.
-
-    Nothing is written where no text holds a term: `load` of such a folder gives None.
-
-    Args:
-        rows: What the texts are called, ascending.
-        read: Gives the texts of some of the rows, in their order.
-        folder: Where to write.
-        before: A folder that was written earlier: the terms of rows that it knows are taken from
-            there, and their texts not read. A row's text never changes.
-    """
-    import numpy as np
-
-    wanted = np.asarray(rows, dtype=np.int64)
-    vocabulary, known, terms_of = _terms_before(before)
-    old = known.keys() & wanted.tolist()
-    fresh = [row for row in wanted.tolist() if row not in old]
-    read_now = {
-        row: np.array([vocabulary.setdefault(t, len(vocabulary)) for t in terms(text)], np.int32)
-        for row, text in zip(fresh, read(fresh), strict=True)
-    }
-    each = [terms_of(known[row]) if row in old else read_now[row] for row in wanted.tolist()]
-    flat = np.concatenate(each) if each else np.zeros(0, dtype=np.int32)
-    if not len(flat):
-        return
-    # Terms that no text holds any more are given up, so that the vocabulary does not only grow.
-    used = np.bincount(flat, minlength=len(vocabulary)) > 0
-    renamed = (np.cumsum(used) - 1).astype(np.int32)
-    vocabulary = {term: int(renamed[i]) for term, i in vocabulary.items() if used[i]}
-    index = _bm25s().BM25(k1=_K1, b=_B, method="lucene")
-    index.index(([renamed[ids].tolist() for ids in each], vocabulary), show_progress=False)
-    index.save(str(folder), show_progress=False)
-    np.save(folder / "terms.npy", renamed[flat])
-    np.save(folder / "terms_of.npy", np.cumsum([0, *map(len, each)]))
-    np.save(folder / "terms_rows.npy", wanted)
-
-
-def _terms_before(
-    folder: Path | None,
-) -> tuple[dict[str, int], dict[int, int], Callable[[int], NDArray[np.int32]]]:
-    """What `build` kept: the vocabulary, the place of each row, and the terms at a place."""
-    import numpy as np
-
-    nothing = np.zeros(0, dtype=np.int32)
-    if folder is None or not (folder / "terms_rows.npy").exists():
-        return {}, {}, lambda _: nothing
-    vocabulary = json.loads((folder / "vocab.index.json").read_text(encoding="utf-8"))
-    # The entry that bm25s adds for texts without a term.
-    vocabulary.pop("", None)
-    flat = np.load(folder / "terms.npy", mmap_mode="r")
-    starts = np.load(folder / "terms_of.npy")
-    rows = np.load(folder / "terms_rows.npy").tolist()
-    places = {row: i for i, row in enumerate(rows)}
-    return vocabulary, places, lambda i: np.asarray(flat[starts[i] : starts[i + 1]])
+def count(texts: Iterable[str]) -> Postings:
+    """The inverted lists of texts."""
+    return postings.count(texts, terms)
 
 
 def index(texts: Iterable[str]) -> LexicalIndex | None:
     """Index a few thousand texts in memory; None where none of them holds a term."""
-    vocabulary: dict[str, int] = {}
-    each = [[vocabulary.setdefault(t, len(vocabulary)) for t in terms(text)] for text in texts]
-    if not vocabulary:
-        return None
-    made = _bm25s().BM25(k1=_K1, b=_B, method="lucene")
-    made.index((each, vocabulary), show_progress=False)
-    return LexicalIndex(made)
-
-
-def load(folder: Path) -> LexicalIndex | None:
-    """Open what `build` wrote; its arrays stay on disk and are read as they are needed."""
-    if not (folder / "params.index.json").exists():
-        return None
-    return LexicalIndex(_bm25s().BM25.load(str(folder), mmap=True, show_progress=False))
+    counted = count(texts)
+    return LexicalIndex([(counted, None)]) if len(counted.texts) else None
 
 
 class LexicalIndex:
-    """An opened index."""
+    """What scores texts: the inverted lists of some segments, and which of their texts count."""
 
-    def __init__(self, index: Any) -> None:
-        self._index = index
+    def __init__(self, parts: Sequence[tuple[Postings, Mask | None]]) -> None:
+        """Take segments in the order of their texts.
 
-    def scores(self, query: str) -> Scores:
-        """The BM25 score of every text for a query, shape (texts,); 0 where no term is shared."""
+        Args:
+            parts: For each its lists, and which of its texts are still there; None is all.
+        """
         import numpy as np
 
-        wanted = [term for term in dict.fromkeys(terms(query)) if term in self._index.vocab_dict]
-        if not wanted:
-            return np.zeros(self._index.scores["num_docs"], dtype=np.float32)
-        return np.asarray(self._index.get_scores(wanted), dtype=np.float32)
+        self._parts = parts
+        lengths = [
+            part.lengths if live is None else part.lengths[live].astype(np.int32)
+            for part, live in parts
+        ]
+        self._count = sum(len(some) for some in lengths)
+        total = sum(int(some.sum()) for some in lengths)
+        average = total / self._count if total else 1.0
+        self._norms = [
+            (_K1 * (1 - _B + _B * part.lengths / average)).astype(np.float32) for part, _ in parts
+        ]
 
+    def scores(self, query: str) -> Scores:
+        """The BM25 score of every text for a query, shape (texts,); 0 where no term is shared.
 
-def _bm25s() -> Any:
-    import bm25s
+        Lucene's variant (Kamphuis, de Vries, Boytsov and Lin, Which BM25 do you mean?, 2020),
+        without the constant factor k1 + 1, as Lucene has it since version 8.
+        """
+        import numpy as np
 
-    return bm25s
+        found = [np.zeros(len(part.lengths), dtype=np.float32) for part, _ in self._parts]
+        for term in dict.fromkeys(terms(query)):
+            lists = []
+            for part, live in self._parts:
+                texts, counts = part.of(term)
+                if live is not None:
+                    stays = live[texts]
+                    texts, counts = texts[stays], counts[stays]
+                lists.append((texts, counts))
+            holders = sum(len(texts) for texts, _ in lists)
+            rarity = np.float32(math.log1p((self._count - holders + 0.5) / (holders + 0.5)))
+            for scores, norms, (texts, counts) in zip(found, self._norms, lists, strict=True):
+                scores[texts] += rarity * (counts / (counts + norms[texts]))
+        every = [
+            scores if live is None else scores[live]
+            for scores, (_, live) in zip(found, self._parts, strict=True)
+        ]
+        return np.concatenate(every) if every else np.zeros(0, dtype=np.float32)

@@ -155,19 +155,16 @@ def _scores(
     rows: NDArray[np.int64] | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """The BM25 score and, where there are vectors, the cosine of the chunks at some positions."""
-    import numpy as np
-
-    n = len(snapshot.rows)
-    words = snapshot.words.scores(query) if snapshot.words else np.zeros(n, dtype=np.float32)
+    words = snapshot.words.scores(query)
     if rows is not None:
         words = words[rows]
-    if vector is None or snapshot.vectors is None:
+    if vector is None or not snapshot.dense:
         return words, None
     if rows is None:
-        return words, np.asarray(snapshot.vectors @ vector, dtype=np.float32)
-    if len(rows) < n // _FEW:
-        return words, np.asarray(snapshot.vectors[rows] @ vector, dtype=np.float32)
-    return words, np.asarray(snapshot.vectors @ vector, dtype=np.float32)[rows]
+        return words, snapshot.near(vector)
+    if len(rows) < len(snapshot.rows) // _FEW:
+        return words, snapshot.near(vector, rows)
+    return words, snapshot.near(vector)[rows]
 
 
 def distinct(passages: Iterable[Passage], limit: int) -> tuple[Passage, ...]:

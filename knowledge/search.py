@@ -121,7 +121,7 @@ class Searcher:
         """The query's vector, or None and why there is none."""
         if self._embedder is None:
             return None, "Searched by words only: no embedder is configured."
-        if picture.vectors is None:
+        if not picture.dense:
             return None, "Searched by words only: the library has no vectors (agent sync)."
         try:
             self._embedder.load()

@@ -5,6 +5,12 @@ before or after a sync, never in between. It is derived: lost, it is built again
 and the vector store. Searching it is exact; up to some 200,000 chunks a matrix product over
 memory-mapped vectors is quicker than opening an approximate index (docs/LOG.md), and a filter
 costs it nothing.
+
+A picture is a list of segments, each of later rows than the one before, and of what of them still
+counts: what is added makes a segment of its own, or is joined with the last ones while those are
+small beside it. So each is at least twice as long as the next, few are read, and a chunk is copied
+about as often as there are segments: the logarithmic method (Bentley and Saxe, Decomposable
+searching problems, 1980), as in Lucene.
 """
 
 from __future__ import annotations
@@ -14,14 +20,16 @@ import os
 import shutil
 import tempfile
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knowledge import lexical
+from knowledge import segment
 from knowledge.errors import KnowledgeError
-from knowledge.types import chunk_id
+from knowledge.lexical import LexicalIndex
+from knowledge.segment import Part
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,133 +38,237 @@ if TYPE_CHECKING:
     from knowledge.catalog import Catalog
     from knowledge.dense import DenseStore
 
+    Positions = NDArray[np.int64]
+    Vectors = NDArray[np.float32]
+
 _CURRENT = "snapshot"
-_PREFIX = "picture-"
+_PICTURE, _SEGMENT = "picture-", "segment-"
+_LIST, _LIVE = "segments.json", "live.npy"
 _TRIES = 5
+_SMALL = 1000
+"""Chunks; a segment of fewer is joined with what comes after it, whatever that is."""
+_DEAD = 4
+"""A segment of which one chunk in so many no longer counts is written anew without those."""
 _opening = threading.Lock()
 """NumPy reads the head of a file with Python's own parser, which several threads must not use at
 once before Python 3.11.9 (CPython issue 106905)."""
-_COPY = 10_000
-"""Vectors copied at a time, so that a large library is never in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An open picture of the library. Row i of every array is the same chunk."""
+    """An open picture of the library's n chunks, by position: row i of every array is the same."""
 
-    rows: NDArray[np.int64]
+    parts: tuple[Part, ...]
+    """Its segments in the order of their rows, and what of them counts."""
+    rows: Positions
     """Chunk row numbers of the catalogue, ascending."""
     owners: NDArray[np.int32]
     """Which of `documents` each chunk belongs to."""
     documents: tuple[str, ...]
-    vectors: NDArray[np.float32] | None
-    """Unit vectors, shape (n, d); a row of zeros where a chunk has none. None: no vectors."""
-    words: lexical.LexicalIndex | None
+    """Those of the segments; some may have no chunk that counts."""
+    words: LexicalIndex
     embedder: str
     """Whose vectors they are."""
+
+    @property
+    def dense(self) -> bool:
+        """Whether there are vectors."""
+        return any(part.segment.vectors is not None for part in self.parts)
+
+    def near(self, vector: Vectors, positions: Positions | None = None) -> Vectors:
+        """The cosines of a query's unit vector, shape (d,), and the chunks' vectors.
+
+        Args:
+            vector: The query's.
+            positions: Of which chunks, ascending; the vectors of others are not read. None: all.
+        """
+        import numpy as np
+
+        found: list[Vectors] = []
+        start = 0
+        for part in self.parts:
+            held = part.segment.vectors
+            here = None
+            if positions is not None:
+                mine = positions[(positions >= start) & (positions < start + part.count)]
+                here = np.flatnonzero(part.live)[mine - start]
+            elif part.count < len(part.live):
+                here = np.flatnonzero(part.live)
+            if held is None:
+                some = np.zeros(part.count if here is None else len(here), dtype=np.float32)
+            elif positions is None:
+                some = held @ vector if here is None else (held @ vector)[here]
+            else:
+                some = held[here] @ vector
+            found.append(some.astype(np.float32, copy=False))
+            start += part.count
+        return np.concatenate(found)
 
 
 def build(catalog: Catalog, store: DenseStore, folder: Path, live: set[str]) -> str:
     """Build the picture of a library that holds the documents `live`, and give its name.
 
-    Nothing points to it yet: `Catalog.settle` does. Vectors come from the picture before where it
-    has them, else from the store.
+    Nothing points to it yet: `Catalog.settle` does. What the picture before holds is taken from
+    it, the rest from the catalogue and the store.
     """
     import numpy as np
 
     folder.mkdir(parents=True, exist_ok=True)
-    before = open_current(catalog, folder)
-    chunks = catalog.documents.chunk_keys(live)
-    rows = np.array([row for row, _, _ in chunks], dtype=np.int64)
-    documents = list(dict.fromkeys(doc for _, doc, _ in chunks))
-    number = {doc: i for i, doc in enumerate(documents)}
-    owners = np.array([number[doc] for _, doc, _ in chunks], dtype=np.int32)
-    # A name never used before: who keeps a picture open knows by its name whether it is current.
-    new = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=folder))
+    kept, chunks = _divide(catalog, folder, live)
+    joined: list[Part] = []
+    size = len(chunks)
+    while chunks and kept and _joins(kept[-1], chunks[0][0], size):
+        joined.insert(0, kept.pop())
+        size += joined[0].count
+    made: list[Path] = []
     try:
-        np.save(new / "rows.npy", rows)
-        np.save(new / "owners.npy", owners)
-        (new / "documents.json").write_text(json.dumps(documents), encoding="utf-8")
-        (new / "embedder.txt").write_text(catalog.meta("embedder"), encoding="utf-8")
-        unembedded = set(catalog.documents.unembedded())
-        embedded = np.array([doc not in unembedded for doc in documents], dtype=bool)
-        if embedded.any():
-            ids = [chunk_id(doc, ordinal) for _, doc, ordinal in chunks]
-            _write_vectors(ids, rows, embedded[owners], before, store, new / "vectors.npy")
-        earlier = folder / catalog.meta(_CURRENT) if before is not None else None
-        lexical.build(rows.tolist(), catalog.documents.indexed_texts, new, earlier)
-        for file in new.iterdir():
-            with file.open("rb") as written:
-                os.fsync(written.fileno())
+        parts = []
+        for part in kept:
+            if (len(part.live) - part.count) * _DEAD < len(part.live):
+                parts.append((part.name, part.live))
+            else:
+                made.append(_write(catalog, store, folder, [part], []))
+                parts.append((made[-1].name, np.ones(part.count, dtype=bool)))
+        if chunks:
+            made.append(_write(catalog, store, folder, joined, chunks))
+            parts.append((made[-1].name, np.ones(size, dtype=bool)))
+        # A name never used before: who keeps a picture open knows by it whether it is current.
+        made.append(Path(tempfile.mkdtemp(prefix=_PICTURE, dir=folder)))
+        np.save(made[-1] / _LIVE, np.concatenate([np.zeros(0, bool), *(live for _, live in parts)]))
+        about = {"embedder": catalog.meta("embedder"), "segments": [name for name, _ in parts]}
+        (made[-1] / _LIST).write_text(json.dumps(about), encoding="utf-8")
+        _sync(made[-1])
+    except BaseException:
+        for new in made:
+            shutil.rmtree(new, ignore_errors=True)
+        raise
+    return made[-1].name
+
+
+def _divide(
+    catalog: Catalog, folder: Path, live: set[str]
+) -> tuple[list[Part], list[tuple[int, str, int]]]:
+    """What of the picture before is as it should be, and the chunks that it does not hold."""
+    import numpy as np
+
+    before = open_current(catalog, folder)
+    stored = catalog.documents.first_rows()
+    bare = set(catalog.documents.unembedded())
+    kept: list[Part] = []
+    held: set[str] = set()
+    for part in before.parts if before is not None else ():
+        names, flags = part.segment.documents.keys(), part.segment.documents.values()
+        # Rows are never given twice: a document that was stored anew is not where it was.
+        still = [
+            doc in live and stored.get(doc) == row and embedded != (doc in bare)
+            for doc, embedded, row in zip(names, flags, part.segment.first_rows(), strict=True)
+        ]
+        held.update(doc for doc, yes in zip(names, still, strict=True) if yes)
+        alive = np.array(still, dtype=bool)[part.segment.owners]
+        if count := int(np.count_nonzero(alive)):
+            kept.append(replace(part, live=alive, count=count))
+    new = [doc for doc in live if doc not in held and doc in stored]
+    return kept, catalog.documents.chunk_keys(new)
+
+
+def _joins(last: Part, first: int, size: int) -> bool:
+    """Whether the last segment is written anew with `size` chunks, the first of row `first`."""
+    return last.count < max(_SMALL, 2 * size) or int(last.segment.rows[-1]) >= first
+
+
+def _write(
+    catalog: Catalog,
+    store: DenseStore,
+    folder: Path,
+    kept: Sequence[Part],
+    chunks: Sequence[tuple[int, str, int]],
+) -> Path:
+    """Write a segment of what others hold and of new chunks."""
+    new = Path(tempfile.mkdtemp(prefix=_SEGMENT, dir=folder))
+    bare = set(catalog.documents.unembedded())
+    try:
+        segment.write(
+            new,
+            kept,
+            chunks,
+            embedded=lambda document: document not in bare,
+            texts=catalog.documents.indexed_texts([row for row, _, _ in chunks]),
+            vectors=lambda ids: _stored(store, ids),
+        )
+        _sync(new)
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise
-    return new.name
+    return new
+
+
+def _stored(store: DenseStore, ids: Sequence[str]) -> Vectors:
+    """Vectors from the store, in the order of their chunks."""
+    import numpy as np
+
+    found, vectors = store.get(ids)
+    if len(found) < len(ids):
+        raise KnowledgeError(
+            f"The vector store has lost {len(ids) - len(found)} of {len(ids)} vectors.",
+            hint="agent sync --rebuild makes them anew from the documents.",
+        )
+    place = {name: i for i, name in enumerate(found)}
+    return vectors[np.array([place[name] for name in ids], dtype=np.int64)]
+
+
+def _sync(folder: Path) -> None:
+    """Have a folder's files on the disk."""
+    for file in folder.iterdir():
+        with file.open("rb") as written:
+            os.fsync(written.fileno())
 
 
 def open_current(catalog: Catalog, folder: Path) -> Snapshot | None:
     """The published picture, or None where there is none: nothing was added, or it is lost."""
-    import numpy as np
-
     for _ in range(_TRIES):
         if not (name := catalog.meta(_CURRENT)):
             return None
-        here = folder / name
         # A sync may publish and clear away between our reading the name and opening the files. A
         # damaged picture is as good as lost: the next sync builds another.
-        with suppress(OSError, ValueError, KeyError), _opening:
-            vectors = here / "vectors.npy"
-            return Snapshot(
-                np.load(here / "rows.npy"),
-                np.load(here / "owners.npy"),
-                tuple(json.loads((here / "documents.json").read_text(encoding="utf-8"))),
-                np.load(vectors, mmap_mode="r") if vectors.exists() else None,
-                lexical.load(here),
-                (here / "embedder.txt").read_text(encoding="utf-8"),
-            )
+        with suppress(OSError, ValueError, LookupError), _opening:
+            return _open(folder, name)
     return None
+
+
+def _open(folder: Path, name: str) -> Snapshot:
+    import numpy as np
+
+    about = json.loads((folder / name / _LIST).read_text(encoding="utf-8"))
+    every = np.load(folder / name / _LIVE)
+    parts: list[Part] = []
+    documents: list[str] = []
+    rows, owners = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int32)]
+    start = 0
+    for one in about["segments"]:
+        opened = segment.load(folder / one)
+        live = every[start : (start := start + len(opened.rows))]
+        parts.append(Part(one, opened, live, int(np.count_nonzero(live))))
+        rows.append(opened.rows[live])
+        owners.append(opened.owners[live] + np.int32(len(documents)))
+        documents += opened.documents
+    words = [(p.segment.words, None if p.count == len(p.live) else p.live) for p in parts]
+    return Snapshot(
+        tuple(parts),
+        np.concatenate(rows),
+        np.concatenate(owners),
+        tuple(documents),
+        LexicalIndex(words),
+        about["embedder"],
+    )
 
 
 def clear_others(catalog: Catalog, folder: Path) -> None:
     """Delete pictures that nothing points to. Who has one open keeps it (POSIX)."""
-    keep = catalog.meta(_CURRENT)
-    for other in folder.glob(f"{_PREFIX}*"):
-        if other.name != keep:
-            shutil.rmtree(other, ignore_errors=True)
-
-
-def _write_vectors(
-    ids: list[str],
-    rows: NDArray[np.int64],
-    embedded: NDArray[np.bool_],
-    before: Snapshot | None,
-    store: DenseStore,
-    path: Path,
-) -> None:
-    """Write the vectors of chunks that have one; the others' rows stay zero."""
-    import numpy as np
-
-    old = np.full(len(rows), -1)
-    if before is not None and before.vectors is not None and len(before.rows):
-        at = np.searchsorted(before.rows, rows).clip(max=len(before.rows) - 1)
-        # A row of zeros is a chunk that had no vector then.
-        had = np.asarray(before.vectors.any(axis=1))
-        old = np.where((before.rows[at] == rows) & had[at], at, -1)
-    wanted = np.flatnonzero(embedded & (old < 0))
-    found, fresh = store.get([ids[i] for i in wanted])
-    if len(found) < len(wanted):
-        raise KnowledgeError(
-            f"The vector store has lost {len(wanted) - len(found)} of {len(rows)} vectors.",
-            hint="agent sync --rebuild makes them anew from the documents.",
-        )
-    kept = before.vectors if before is not None else None
-    width = fresh.shape[1] if found or kept is None else kept.shape[1]
-    matrix = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(len(rows), width))
-    for start in range(0, len(rows), _COPY):
-        part = old[start : start + _COPY]
-        if kept is not None and (part >= 0).any():
-            matrix[start : start + _COPY][part >= 0] = kept[part[part >= 0]]
-    if found:
-        place = {ids[i]: i for i in wanted}
-        matrix[[place[chunk_id] for chunk_id in found]] = fresh
-    matrix.flush()
+    keep = {catalog.meta(_CURRENT)}
+    with suppress(OSError, ValueError, LookupError):
+        about = (folder / catalog.meta(_CURRENT) / _LIST).read_text(encoding="utf-8")
+        keep.update(json.loads(about)["segments"])
+    for kind in (_PICTURE, _SEGMENT):
+        for other in folder.glob(f"{kind}*"):
+            if other.name not in keep:
+                shutil.rmtree(other, ignore_errors=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from knowledge import carry, snapshot
-from knowledge.ahead import Here
+from knowledge.ahead import Here, twin_key
 from knowledge.documents import heading, indexed_text
 from knowledge.errors import EmbedderMismatch, EmbedderUnavailable, GuardError, ReadError
 from knowledge.report import Problem, Progress, SyncReport
@@ -151,7 +151,9 @@ class Synchronizer:
         self, plan: Plan, known: Mapping[str, Entry], before: Mapping[str, Entry]
     ) -> None:
         twins = {
-            twin_key(entry): entry.document_id for entry in known.values() if entry.document_id
+            twin_key(entry.digest, entry.source): entry.document_id
+            for entry in known.values()
+            if entry.document_id
         }
         carried = carry.wanted(self.earlier, plan.kept) if self.earlier else {}
         self._total = len(plan.look) + len(plan.pages) + len(carried)
@@ -198,7 +200,7 @@ class Synchronizer:
         if stat is None:
             self._fail(path, root, file.reason)
             return
-        twin = twins.get((digest, path.suffix))
+        twin = twins.get(twin_key(digest, path))
         if known is not None and known.document_id and known.digest == digest:
             self._counts["unchanged"] += 1
             self.catalog.sources.stage(
@@ -388,8 +390,3 @@ class Synchronizer:
 
 def _where(place: str) -> str:
     return f"at {place}" if place else "in its own folder"
-
-
-def twin_key(entry: Entry) -> tuple[str, str]:
-    """What two sources must share to be one document: their bytes, and the way to read them."""
-    return entry.digest, Path(entry.source).suffix

@@ -10,7 +10,7 @@ import os
 import sys
 
 LIBRARIES = (
-    "bm25s", "chromadb", "datasets", "docx", "langchain.agents", "litellm",
+    "chromadb", "datasets", "docx", "langchain.agents", "litellm",
     "llama_index.core.node_parser", "mcp.server", "onnx", "onnxruntime", "peft", "pypdf",
     "ray.data", "starlette", "textual.app", "textual_serve", "tokenizers", "torch",
     "trafilatura", "transformers", "trl", "xllamacpp",

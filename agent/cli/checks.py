@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from agent.wiring import Parts
 
 PACKAGES = (
-    "bm25s", "chromadb", "click", "litellm", "llama-index-core", "mcp", "numpy", "onnxruntime",
+    "chromadb", "click", "litellm", "llama-index-core", "mcp", "numpy", "onnxruntime",
     "pypdf", "python-docx", "textual", "tokenizers", "tree-sitter",
 )  # fmt: skip
 """Those without which a part of the program cannot work."""

@@ -49,7 +49,7 @@ def serve(console: Console, server: str, http: str | None, allow_write: bool) ->
     level = logging.INFO if console.verbose else logging.CRITICAL
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     for handler in logging.getLogger().handlers:
-        handler.setLevel(level)  # some loggers (bm25s) have a level of their own
+        handler.setLevel(level)  # some loggers have a level of their own
 
     bound = bind(http) if http else None
 

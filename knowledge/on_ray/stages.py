@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from knowledge.ahead import Ready, look
+from knowledge.ahead import Ready, look, twin_key
 from knowledge.documents import heading, indexed_text
 from knowledge.errors import ReadError
 from knowledge.split import estimate_tokens, split
@@ -54,7 +54,7 @@ class Load:
         """One row for each number of a file."""
         for number in batch["id"].to_pylist():
             ready = look(path := self._files[number])
-            if (ready.digest, path.suffix) in self._twins:
+            if twin_key(ready.digest, path) in self._twins:
                 ready = replace(ready, data=b"")
             yield table([{"file": pickle.dumps(ready)}])
 

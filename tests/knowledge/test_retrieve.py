@@ -1,11 +1,14 @@
 import random
 from collections.abc import Collection
-from pathlib import Path
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from knowledge import lexical, retrieve
+from knowledge.lexical import LexicalIndex
+from knowledge.segment import Part, Segment
 from knowledge.snapshot import Snapshot
 from knowledge.types import Passage
 
@@ -32,44 +35,67 @@ class Only:
         return self.documents
 
 
-def picture(folder: Path, *, vectors: bool = True) -> Snapshot:
-    lexical.build(range(len(TEXTS)), lambda rows: [TEXTS[row] for row in rows], folder)
-    return Snapshot(
-        rows=np.arange(10, 14),
-        owners=np.array([0, 0, 1, 1], dtype=np.int32),
-        documents=("first", "second"),
-        vectors=VECTORS if vectors else None,
-        words=lexical.load(folder),
-        embedder="test",
-    )
+def pictured(
+    texts: list[str],
+    vectors: NDArray[np.float32] | None,
+    owners: list[int],
+    *,
+    first: int = 0,
+    cuts: tuple[int, ...] = (),
+) -> Snapshot:
+    """A picture of texts as rows from `first`, in segments that end at `cuts` and at the end."""
+    number = np.array(owners, dtype=np.int32)
+    documents = tuple(f"document {i}" for i in range(max(owners) + 1))
+    rows = np.arange(first, first + len(texts))
+    parts = []
+    for a, b in pairwise((0, *cuts, len(texts))):
+        held = None if vectors is None else vectors[a:b]
+        segment = Segment(rows[a:b], number[a:b], {}, held, lexical.count(texts[a:b]))
+        parts.append(Part("", segment, np.ones(b - a, dtype=bool), b - a))
+    words = LexicalIndex([(part.segment.words, None) for part in parts])
+    return Snapshot(tuple(parts), rows, number, documents, words, "test")
 
 
-def test_what_both_indexes_like_comes_before_what_one_likes(tmp_path: Path) -> None:
-    hits = retrieve.rank(picture(tmp_path), "red whale", np.array([0.8, 0.6]), 4)
+def picture(*, vectors: bool = True, cuts: tuple[int, ...] = ()) -> Snapshot:
+    """Rows 10 to 13, two of each document."""
+    return pictured(TEXTS, VECTORS if vectors else None, [0, 0, 1, 1], first=10, cuts=cuts)
+
+
+def test_what_both_indexes_like_comes_before_what_one_likes() -> None:
+    hits = retrieve.rank(picture(), "red whale", np.array([0.8, 0.6]), 4)
     assert hits[0].row == 12
     assert hits[0].score == max(hit.score for hit in hits) <= 1.0
     assert hits[0].dense is not None
     assert hits[0].lexical is not None
 
 
-def test_without_a_vector_only_texts_that_share_a_word_are_found(tmp_path: Path) -> None:
-    hits = retrieve.rank(picture(tmp_path, vectors=False), "fox", None, 4)
+def test_without_a_vector_only_texts_that_share_a_word_are_found() -> None:
+    hits = retrieve.rank(picture(vectors=False), "fox", None, 4)
     assert [(hit.row, hit.dense) for hit in hits] == [(10, None)]
 
 
-def test_a_filter_hides_documents_from_both_indexes(tmp_path: Path) -> None:
-    hits = retrieve.rank(picture(tmp_path), "red fox", np.array([1.0, 0.0]), 4, Only("second"))
+def test_a_filter_hides_documents_from_both_indexes() -> None:
+    hits = retrieve.rank(picture(), "red fox", np.array([1.0, 0.0]), 4, Only("document 1"))
     assert {hit.row for hit in hits} == {12, 13}
 
 
-def test_a_filter_that_allows_nothing_finds_nothing(tmp_path: Path) -> None:
-    assert retrieve.rank(picture(tmp_path), "red", np.array([1.0, 0.0]), 4, Only()) == []
+@pytest.mark.parametrize("cuts", [(1,), (1, 3), (2, 2)])
+@pytest.mark.parametrize("only", [None, ("document 1",), ("document 0", "document 1")])
+def test_segments_change_nothing(cuts: tuple[int, ...], only: tuple[str, ...] | None) -> None:
+    selection = None if only is None else Only(*only)
+    for query, vector in (("red whale", np.array([0.8, 0.6])), ("fox", None)):
+        whole = retrieve.rank(picture(), query, vector, 4, selection)
+        assert retrieve.rank(picture(cuts=cuts), query, vector, 4, selection) == whole
 
 
-def test_a_filter_changes_nothing_about_what_it_allows(tmp_path: Path) -> None:
-    everywhere = picture(tmp_path)
+def test_a_filter_that_allows_nothing_finds_nothing() -> None:
+    assert retrieve.rank(picture(), "red", np.array([1.0, 0.0]), 4, Only()) == []
+
+
+def test_a_filter_changes_nothing_about_what_it_allows() -> None:
+    everywhere = picture()
     vector = np.array([1.0, 0.0])
-    within = retrieve.rank(everywhere, "red whale", vector, 4, Only("second"))
+    within = retrieve.rank(everywhere, "red whale", vector, 4, Only("document 1"))
     allowed = [hit for hit in retrieve.rank(everywhere, "red whale", vector, 4) if hit.row > 11]
     assert [(h.row, h.dense, h.lexical) for h in within] == [
         (h.row, h.dense, h.lexical) for h in allowed
@@ -78,19 +104,15 @@ def test_a_filter_changes_nothing_about_what_it_allows(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("share", [0.9, 0.5, 0.02, 0.0])
 def test_judging_the_best_hits_only_gives_what_judging_all_documents_gives(
-    tmp_path: Path, share: float
+    share: float,
 ) -> None:
     draw = random.Random(3)
     words = ["red", "fox", "whale", "blue", "sea", "dusk"]
     texts = [" ".join(draw.choices(words, k=draw.randint(0, 5))) for _ in range(3000)]
-    lexical.build(range(len(texts)), lambda rows: [texts[row] for row in rows], tmp_path)
     # Coarse, so that many are equal.
     vectors = np.random.default_rng(3).integers(-2, 3, (len(texts), 2)).astype(np.float32)
-    names = tuple(f"document {i}" for i in range(1500))
-    many = Snapshot(
-        rows=np.arange(len(texts)), owners=np.arange(len(texts), dtype=np.int32) // 2,
-        documents=names, vectors=vectors, words=lexical.load(tmp_path), embedder="test",
-    )  # fmt: skip
+    many = pictured(texts, vectors, [i // 2 for i in range(len(texts))])
+    names = many.documents
     allowed = [name for name in names if draw.random() < share]
     judged = Only(*allowed, many=True)
     for query in ("red fox", "whale", "nothing"):
@@ -100,31 +122,24 @@ def test_judging_the_best_hits_only_gives_what_judging_all_documents_gives(
     assert judged.asked_for_all == (share < 0.5)
 
 
-def test_the_dense_share_says_which_index_counts_how_much(tmp_path: Path) -> None:
-    everywhere = picture(tmp_path)
+def test_the_dense_share_says_which_index_counts_how_much() -> None:
+    everywhere = picture()
     vector = np.array([0.0, 1.0])
     assert retrieve.rank(everywhere, "fox", vector, 1, dense_share=1.0)[0].row == 11
     assert retrieve.rank(everywhere, "fox", vector, 1, dense_share=0.0)[0].row == 10
 
 
-def test_of_chunks_that_score_the_same_the_first_are_kept(tmp_path: Path) -> None:
+def test_of_chunks_that_score_the_same_the_first_are_kept() -> None:
     n = 3 * retrieve.CANDIDATES
-    lexical.build(range(n), lambda rows: ["same"] * len(rows), tmp_path)
-    alike = Snapshot(
-        rows=np.arange(n),
-        owners=np.zeros(n, dtype=np.int32),
-        documents=("one",),
-        vectors=np.tile(np.array([1, 0], dtype=np.float32), (n, 1)),
-        words=lexical.load(tmp_path),
-        embedder="test",
-    )
+    vectors = np.tile(np.array([1, 0], dtype=np.float32), (n, 1))
+    alike = pictured(["same"] * n, vectors, [0] * n)
     hits = retrieve.rank(alike, "same", np.array([1.0, 0.0]), 5)
     assert [hit.row for hit in hits] == [0, 1, 2, 3, 4]
 
 
-def test_no_more_than_the_limit_is_given(tmp_path: Path) -> None:
-    assert len(retrieve.rank(picture(tmp_path), "red whale fox", np.array([1.0, 0.0]), 2)) == 2
-    assert retrieve.rank(picture(tmp_path), "red", np.array([1.0, 0.0]), 0) == []
+def test_no_more_than_the_limit_is_given() -> None:
+    assert len(retrieve.rank(picture(), "red whale fox", np.array([1.0, 0.0]), 2)) == 2
+    assert retrieve.rank(picture(), "red", np.array([1.0, 0.0]), 0) == []
 
 
 def found(n: int, text: str) -> Passage:

@@ -137,10 +137,10 @@ def test_a_file_that_may_not_be_touched_is_named_and_no_bug(
 def test_a_missing_package_sends_to_the_doctor(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    error = ModuleNotFoundError("No module named 'bm25s'", name="bm25s")
+    error = ModuleNotFoundError("No module named 'chromadb'", name="chromadb")
     assert _run_raising(monkeypatch, error) == 1
     assert capsys.readouterr().err == (
-        "error: The package bm25s is not installed.\nhint: agent doctor\n"
+        "error: The package chromadb is not installed.\nhint: agent doctor\n"
     )
 
 
