@@ -94,38 +94,40 @@ def count(texts: Iterable[str], terms: Callable[[str], Sequence[str]]) -> Postin
     """Count the terms of texts; `terms` takes one apart."""
     import numpy as np
 
-    rest = iter(texts)
-    parts = []
-    while some := list(islice(rest, _AT_ONCE)):
-        parts.append(_count([Counter(terms(text)) for text in some]))
+    taken = map(terms, texts)
+    parts = [_count(islice(taken, _AT_ONCE))]
+    while len(parts[-1].lengths) == _AT_ONCE:
+        parts.append(_count(islice(taken, _AT_ONCE)))
     if len(parts) == 1:
         return parts[0]
     ends = np.cumsum([0, *(len(part.lengths) for part in parts)])
-    places = [np.arange(a, b, dtype=np.int32) for a, b in pairwise(ends)]
-    return join(parts, places)
+    return join(parts, [np.arange(a, b, dtype=np.int32) for a, b in pairwise(ends)])
 
 
-def _count(counted: Sequence[Counter[str]]) -> Postings:
+def _count(texts: Iterable[Sequence[str]]) -> Postings:
     import numpy as np
 
     numbers: dict[str, int] = {}
-    ids, times = array("i"), array("H")
-    for one in counted:
-        ids.extend(numbers.setdefault(term, len(numbers)) for term in one)
-        times.extend(min(n, _MOST) for n in one.values())
+    ids, times, sizes, lengths = array("i"), array("H"), array("i"), array("i")
+    for terms in texts:
+        counted = Counter(terms)
+        ids.extend(numbers.setdefault(term, len(numbers)) for term in counted)
+        times.extend(min(n, _MOST) for n in counted.values())
+        sizes.append(len(counted))
+        lengths.append(len(terms))
     encoded = [term.encode() for term in numbers]
     ordered = sorted(range(len(encoded)), key=encoded.__getitem__)
     rank = np.empty(len(encoded), dtype=np.int32)
     rank[ordered] = np.arange(len(encoded), dtype=np.int32)
     by_rank = rank[np.frombuffer(ids, dtype=np.int32)]
-    owners = np.repeat(np.arange(len(counted), dtype=np.int32), [len(one) for one in counted])
+    owners = np.repeat(np.arange(len(sizes), dtype=np.int32), np.frombuffer(sizes, dtype=np.int32))
     order = np.argsort(by_rank, kind="stable")
     return _made(
         [encoded[i] for i in ordered],
         np.bincount(by_rank, minlength=len(encoded)),
         owners[order],
         np.frombuffer(times, dtype=np.uint16)[order],
-        np.array([one.total() for one in counted], dtype=np.int32),
+        np.array(lengths, dtype=np.int32),
     )
 
 
