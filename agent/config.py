@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from shlex import quote
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -211,7 +212,7 @@ def _read(file: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ConfigError(
             f"{file} is not valid TOML: {error}.",
-            hint=f"Mend the file, or move it aside: mv '{file}' '{file}.broken'",
+            hint=f"Mend the file, or move it aside: {_aside(file)}",
         ) from error
     except OSError as error:
         raise ConfigError(
@@ -222,10 +223,14 @@ def _read(file: Path) -> dict[str, Any]:
 def how_to_read(file: Path) -> str:
     """The hint for a settings file that cannot be read."""
     if os.path.isdir(file):
-        return f"Move it aside: mv '{file}' '{file}.broken'"
+        return f"Move it aside: {_aside(file)}"
     if os.path.exists(file.parent) and not os.path.isdir(file.parent):
         return f"{file.parent} is no folder; take another: export AGENT_HOME=FOLDER"
-    return f"Look at it: ls -l '{file}'"
+    return f"Look at it: ls -l {quote(str(file))}"
+
+
+def _aside(file: Path) -> str:
+    return f"mv {quote(str(file))} {quote(f'{file}.broken')}"
 
 
 def _checked(name: str, value: Any, where: str) -> Value:

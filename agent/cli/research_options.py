@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from agent.cli.terminal import Console
 from agent.config import by_comma
@@ -13,6 +14,8 @@ from agent.wiring import Parts
 
 if TYPE_CHECKING:
     from agent.research.base import Options
+
+_HERE = ("localhost", "127.0.0.1", "::1")
 
 
 def options(
@@ -82,7 +85,7 @@ def offline_parts(
         typed: What to type behind `agent research`, but for the model.
 
     Raises:
-        UsageError: The model, or one that stands in for it, would be asked over it.
+        UsageError: The model, one that stands in for it, or the library would be asked over it.
     """
     config = parts.config
     if not _is_here(config.model):
@@ -94,6 +97,12 @@ def offline_parts(
         raise UsageError(
             f"The model {far[0]}, which stands in for {config.model}, is asked over the network.",
             hint="agent config unset fallbacks",
+        )
+    if config.chroma_collection and urlsplit(config.chroma_url).hostname not in _HERE:
+        raise UsageError(
+            f"The library is shared on {config.chroma_url}, which is looked at over the network.",
+            hint="Leave --offline out; or copy the library to this machine, and ask there:"
+            " agent library move --to embedded",
         )
     if config.reranker:
         console.note(f"Without the reranker {config.reranker}, which is asked over the network.")

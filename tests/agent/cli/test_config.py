@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -88,4 +89,15 @@ def test_a_folder_in_the_place_of_the_file_is_told_with_what_to_do(
         ran = agent("config", *words)
         assert ran.code == 2
         assert "Is a directory" in ran.err
-        assert f"hint: Move it aside: mv '{home}/config.toml'" in ran.err
+        assert f"hint: Move it aside: mv {home}/config.toml {home}/config.toml.broken" in ran.err
+
+
+def test_the_command_that_moves_a_file_aside_can_be_typed_whatever_the_folder_is_called(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    odd = home / "Ada's files"
+    odd.mkdir(parents=True)
+    (odd / "config.toml").write_text("no toml at all\n", encoding="utf-8")
+    monkeypatch.setenv("AGENT_HOME", str(odd))
+    hint = agent("config").err.partition("move it aside: ")[2].strip()
+    assert shlex.split(hint) == ["mv", f"{odd}/config.toml", f"{odd}/config.toml.broken"]

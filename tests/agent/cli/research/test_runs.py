@@ -69,6 +69,17 @@ def test_offline_nobody_is_asked_over_the_network_neither_stand_ins_nor_a_rerank
     assert "built in 1887" in ran.out
 
 
+def test_offline_a_library_shared_on_another_machine_is_not_looked_at(
+    agent: Agent, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENT_CHROMA_URL", "https://chroma.invalid:8000")
+    monkeypatch.setenv("AGENT_CHROMA_COLLECTION", "team")
+    ran = agent("research", QUESTION, "--offline")
+    assert ran.code == 2
+    assert "shared on https://chroma.invalid:8000" in ran.err
+    assert "agent library move --to embedded" in ran.err
+
+
 def test_an_offline_run_that_is_resumed_with_a_far_model_is_told_what_to_type(
     agent: Agent, library: Path
 ) -> None:
