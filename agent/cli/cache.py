@@ -55,14 +55,14 @@ def build(
     """Read the library now, so that `agent ask --mode cag` answers at once."""
     import time
 
-    from agent.models.base import Prepares
+    from agent.models.wrapped import prepares
     from agent.modes.base import Turn
     from agent.wiring import Parts
 
     wanted = filters.build(source, type_, since)
     parts = Parts.from_env({"library": console.library, "model": model}, notify=console.note)
-    reader = parts.model
-    if not isinstance(reader, Prepares):
+    reads = prepares(parts.model)
+    if not reads:
         raise UsageError(
             f"{parts.config.model} is read to by its provider, which keeps its own cache.",
             hint="Name weights on this machine: agent cache build --model local:PATH",
@@ -70,7 +70,7 @@ def build(
     began = time.monotonic()
     with parts.open_library() as library:
         mode = parts.modes()["cag"]
-        turn = Turn(question="?", library=library, model=reader, filters=wanted)
+        turn = Turn(question="?", library=library, model=parts.model, filters=wanted)
         was_read = asyncio.run(_read(mode, turn, console.note))
     seconds = time.monotonic() - began
     if not was_read:
@@ -157,6 +157,7 @@ async def _read(mode: Mode, turn: Turn, notify: Callable[[str], None]) -> bool:
     from agent.budget import Budget
     from agent.events import Status
     from agent.models.metered import Metered
+    from agent.models.wrapped import innermost
 
     class Silent(Metered):
         def stream(
@@ -168,7 +169,8 @@ async def _read(mode: Mode, turn: Turn, notify: Callable[[str], None]) -> bool:
         ) -> AsyncGenerator[Delta, None]:
             raise _Read
 
-    asked = replace(turn, model=Silent(turn.model, Budget()))
+    # The model itself: where it cannot read, none that stands in for it has read either.
+    asked = replace(turn, model=Silent(innermost(turn.model), Budget()))
     try:
         async with aclosing(mode.answer(asked)) as events:
             async for event in events:

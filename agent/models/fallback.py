@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from agent.errors import ModelError, ModelUnreachable, RateLimited
 from agent.messages import ModelUsage
+from agent.models.base import Prepares
 from agent.models.wrapped import Wrapped
 
 if TYPE_CHECKING:
@@ -67,16 +68,36 @@ class Fallback(Wrapped):
             except ModelError as error:
                 if spoke:
                     raise
-                if isinstance(error, ModelUnreachable | RateLimited):
-                    self._rests[place] = self._clock()
+                self._rest(place, error)
                 failed = failed or error
         assert failed is not None
         raise failed
+
+    async def prepare(self, messages: Sequence[Message]) -> AsyncGenerator[str, None]:
+        """Let who would be asked first prepare; see `Prepares`.
+
+        Where it cannot, nothing is raised: another one answers then.
+        """
+        place = self._order(needs_tools=False)[0]
+        model = self._models[place]
+        if not isinstance(model, Prepares):
+            return
+        try:
+            async with aclosing(model.prepare(messages)) as lines:
+                async for line in lines:
+                    yield line
+        except ModelError as error:
+            self._rest(place, error)
 
     async def aclose(self) -> None:
         """Let go of all of them."""
         for model in self._models:
             await model.aclose()
+
+    def _rest(self, place: int, error: ModelError) -> None:
+        """Have one asked last for a while that could not be reached, or had no room."""
+        if isinstance(error, ModelUnreachable | RateLimited):
+            self._rests[place] = self._clock()
 
     def _order(self, *, needs_tools: bool) -> list[int]:
         """Whom to ask, first to last: those that rest come after those that do not."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, assert_never
 
 from agent.errors import BudgetSpent
 from agent.messages import ModelUsage, TextDelta, ThoughtDelta, ToolRequest
-from agent.models.base import Prepares
 from agent.models.wrapped import Wrapped
 
 if TYPE_CHECKING:
@@ -38,14 +37,10 @@ class Metered(Wrapped):
     async def prepare(self, messages: Sequence[Message]) -> AsyncGenerator[str, None]:
         """Let the model prepare, for as long as the budget lasts; see `Prepares`.
 
-        Gives nothing where the model is no `Prepares`.
-
         Raises:
             BudgetSpent: The budget ended under it.
         """
-        if not isinstance(self.inner, Prepares):
-            return
-        async with aclosing(self.inner.prepare(messages)) as lines:
+        async with aclosing(super().prepare(messages)) as lines:
             while (line := await self._budget.within(lambda: anext(lines, None))) is not None:
                 yield line
 

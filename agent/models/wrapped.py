@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, TypeGuard
+
+from agent.models.base import Prepares
 
 if TYPE_CHECKING:
-    from agent.messages import Price
+    from agent.messages import Message, Price
     from agent.models.base import ChatModel
 
 
@@ -41,6 +45,13 @@ class Wrapped:
         """Warm the model."""
         await self.inner.warm()
 
+    async def prepare(self, messages: Sequence[Message]) -> AsyncGenerator[str, None]:
+        """Let the model prepare; see `Prepares`. Gives nothing where it is none."""
+        if isinstance(self.inner, Prepares):
+            async with aclosing(self.inner.prepare(messages)) as lines:
+                async for line in lines:
+                    yield line
+
     def count(self, text: str) -> int:
         """By the model's count."""
         return self.inner.count(text)
@@ -48,3 +59,15 @@ class Wrapped:
     async def aclose(self) -> None:
         """Let go of the model's connections and memory."""
         await self.inner.aclose()
+
+
+def innermost(model: ChatModel) -> ChatModel:
+    """The model that others stand around; of several that stand in for one another, the first."""
+    while isinstance(model, Wrapped):
+        model = model.inner
+    return model
+
+
+def prepares(model: ChatModel) -> TypeGuard[Prepares]:
+    """Whether a model itself keeps what it has read, whatever stands around it."""
+    return isinstance(innermost(model), Prepares)

@@ -19,10 +19,10 @@ from agent.citations import ABSTENTION
 from agent.errors import BudgetSpent, ContextTooLong
 from agent.events import Done, Status, Token, Usage
 from agent.messages import Evidence, Message
-from agent.models.base import Prepares
+from agent.models.wrapped import prepares
 from agent.modes.answering import abstain, answer, give_up, nothing_found
 from agent.modes.prompting import ANSWER, HISTORY, latest, standalone
-from agent.modes.read_before import ReadBefore, prepares
+from agent.modes.read_before import ReadBefore
 from agent.prompts import prompt
 from knowledge.pack import fenced, listed
 
@@ -92,7 +92,7 @@ class Cached:
             packed = await self._pack(turn, extent)
             messages = await asyncio.to_thread(_messages, turn, query, packed)
             yield Status(_reading(turn, packed), stage="read")
-            if prepares(turn.model) and isinstance(turn.model, Prepares):
+            if prepares(turn.model):
                 async with aclosing(turn.model.prepare(messages)) as lines:
                     async for line in lines:
                         yield Status(line, stage="read")

@@ -14,12 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.models.base import Prepares
-from agent.models.metered import Metered
+from agent.models.wrapped import prepares
 from agent.whole_file import write_whole
 
 if TYPE_CHECKING:
-    from agent.models.base import ChatModel
     from agent.modes.base import Turn
     from knowledge.corpus import Extent
 
@@ -75,11 +73,6 @@ class ReadBefore:
         if not isinstance(read, dict):
             return self._notes
         return {key: when for key, when in read.items() if isinstance(when, int | float)}
-
-
-def prepares(model: ChatModel) -> bool:
-    """Whether a model, under a budget or not, itself keeps what it has read."""
-    return isinstance(model.inner if isinstance(model, Metered) else model, Prepares)
 
 
 def _key(turn: Turn, extent: Extent) -> str:

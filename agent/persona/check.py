@@ -59,7 +59,8 @@ class Gate:
         """Go through both at once; the first token that nothing allows is the fault."""
         i = j = changed = inside = 0
         opens = True
-        """Whether the next word of `told` opens the sentence, or follows an aside that does."""
+        """Whether the next token of `told` is of the word that opens the sentence, or of the one
+        behind an aside that does."""
         loose = self.card.keep == "facts"
         known = {token.key for token in said}
         while i < len(said) or j < len(told):
@@ -72,9 +73,11 @@ class Gate:
             elif one and other and one.key == other.key:
                 if not self._paused(said, i, told, j):
                     return f"moves the pauses at “{other.text}”"
-                if not _same_text(one, other, first=i == 0, opens=opens, last=_ended(said, i)):
+                first = one.at == said[0].at
+                if not _same_text(one, other, first=first, opens=opens, last=_ended(said, i)):
                     return f"writes “{one.text}” as “{other.text}”"
-                i, j, opens = i + 1, j + 1, False
+                i, j = i + 1, j + 1
+                opens = opens and j < len(told) and told[j].at == other.at
             elif other and (width := self._aside(said, i, told, j)):
                 inside += _within(said, i)
                 if inside > 1:  # two would enclose what stands between them, like commas
@@ -85,9 +88,19 @@ class Gate:
                     j += 1
             elif one and _droppable(said, i):
                 i += 1
-            elif loose and other and _idle(told, j) and not (one and one.key in ARTICLES):
+            elif (
+                loose
+                and other
+                and _idle(told, j, opens=opens)
+                and not (one and one.key in ARTICLES)
+            ):
                 j, opens = j + 1, False
-            elif loose and one and _idle(said, i) and not (other and other.key in ARTICLES):
+            elif (
+                loose
+                and one
+                and _idle(said, i, opens=i == 0)
+                and not (other and other.key in ARTICLES)
+            ):
                 i += 1
             elif loose and one and other and _may_replace(one, other, known):
                 i, j, opens, changed = i + 1, j + 1, False, changed + 1
@@ -129,8 +142,10 @@ class Gate:
         self, said: Sequence[Token], i: int, told: Sequence[Token], j: int
     ) -> tuple[int, int] | None:
         """The lengths of a plain phrase here and of what the card swaps it for, there."""
+        if i == len(said) or said[i].quoted or _named(said[i]):
+            return None
         for plain, voiced in self._swaps:
-            if _stands(plain, said, i) and _stands(voiced, told, j) and not said[i].quoted:
+            if _stands(plain, said, i) and _stands(voiced, told, j):
                 return len(plain), len(voiced)
         return None
 
@@ -183,12 +198,15 @@ def _droppable(said: Sequence[Token], i: int) -> bool:
     return said[i].key in DROPPABLE and not said[i].quoted and pause_stays
 
 
-def _idle(row: Sequence[Token], at: int) -> bool:
+def _idle(row: Sequence[Token], at: int, *, opens: bool) -> bool:
     """Whether an article says nothing of its own: `the mill`, not `a few`, `the third`, `all the`.
 
-    Nor does one before a name, a number, or a word that has an opposite.
+    Nor does one before a name, a number, or a word that has an opposite. With a capital it may be
+    a name, unless it is the `The` that opens the sentence: `hepatitis A`, `A reacts with water`.
     """
     one = row[at]
+    if one.text[:1].isupper() and (one.key == "a" or not opens):
+        return False
     if one.key not in ARTICLES or one.quoted or one.fixed or one.pause or at + 1 == len(row):
         return False
     before = row[at - 1].key if at else ""
@@ -206,13 +224,20 @@ def _same_text(one: Token, other: Token, *, first: bool, opens: bool, last: bool
     if one.key == ".":
         return last or one.text == other.text
     if one.text.casefold() != other.text.casefold():
-        return True  # another spelling of it
+        # Another spelling of it, unless it is a name that looks like one: "He met Ye".
+        return ((first and one.key == "a") or not _named(one)) and (opens or not _named(other))
     allowed = {one.text}
     if first:
         allowed.add(one.text[:1].lower() + one.text[1:])
     if opens:
         allowed.add(one.text[:1].upper() + one.text[1:])
     return other.text in allowed
+
+
+def _named(token: Token) -> bool:
+    """Whether a word may be a name that is spelt like another word, as `Ye` and `Thou` are."""
+    text = token.text
+    return text.isalpha() and text[:1].isupper() and token.key != text.casefold()
 
 
 def _difference(plain: Sequence[str], voiced: Sequence[str]) -> str:

@@ -12,19 +12,18 @@ from dataclasses import dataclass
 from agent.names import names
 from agent.numerals import NUMBER_WORDS, figures
 from agent.persona.turning import COUNTS
+from agent.persona.verbatim import VERBATIM
 from agent.support import content
 
 _FIXED = re.compile(
     r"""(?P<marker>(?:\[\d{1,3}\])+)
-    | `[^`\n]+`
-    | \*\*[^*\n]+\*\*
+    | @verbatim@
     | \b\w+://[^\s<>"”]*[^\s<>"”.,;:!?)\]] | \bwww\.[^\s<>"”]*[^\s<>"”.,;:!?)\]]
     | [\w.+-]+@[\w-]+(?:\.[\w-]+)+
     | (?<!\w)(?:~|\.{1,2})?/[\w.-]*\w(?:/[\w.-]*\w)*
     | \b[A-Za-z]+(?:[_.][A-Za-z0-9_]+)+\b
-    | “[^“”]+” | „[^„“”]+[“”] | «[^«»]+» | (?<!\w)"[^"]+"(?!\w)
     | \[[^\]\n]*\]
-    | [{}<>|*_#\\`]+""",
+    | [{}<>|*_#\\`]+""".replace("@verbatim@", VERBATIM),
     re.VERBOSE,
 )
 _COUNTING = "|".join(sorted(NUMBER_WORDS | COUNTS, key=len, reverse=True))
@@ -66,7 +65,7 @@ class Masked:
     def _named(self, n: int) -> str:
         """A hole's text in quotation marks, without the Markdown and the marks around it."""
         text = self.kept[n - 1]
-        return f"“{text.strip('*`“”') or text}”"
+        return f"“{text.strip('*`“”‘’') or text}”"
 
     def _known(self, found: list[int]) -> bool:
         return all(1 <= n <= len(self.kept) for n in found)

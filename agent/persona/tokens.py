@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from agent.numerals import NUMBER_WORDS
 from agent.persona.turning import COUNTS, FORMS, LIMITS, ROLES, turns
+from agent.persona.verbatim import SPANS
 
 _TOKEN = re.compile(
     r"""(?P<marker>\[\d{1,3}\])
@@ -24,9 +25,6 @@ _TOKEN = re.compile(
     | (?P<pause>[,;:–—]|(?<=\w)[‐‑-](?=\w)|(?<=\s)[‐‑-](?=\s))
     | (?P<symbol>\S)""",
     re.VERBOSE,
-)
-_QUOTED = re.compile(
-    r"“[^“”]+”|„[^„“”]+[“”]|«[^«»]+»|(?<!\w)\"[^\"]+\"(?!\w)|`[^`]+`|\*\*[^*]+\*\*"
 )
 _THAN = re.compile(r"\s+than\b", re.IGNORECASE)
 _PAUSES = re.compile(r"(?:\s*[,;:–—]|\s*[‐‑-](?=\s)|[‐‑-](?=\w))+")
@@ -50,11 +48,13 @@ class Token:
     """In its common spelling and in lower case; `.` for all that ends a statement."""
     text: str
     """As it stands there; of a contraction, the whole of it."""
+    at: int
+    """Where that begins: the words of one contraction have one place."""
     word: bool
     pause: str
     """What stands behind it of commas, dashes and the like; `–` for any dash, `-` in a compound."""
     quoted: bool
-    """It stands between quotation marks, or is code or marked."""
+    """It stands between quotation marks, or is code, a formula or marked."""
     fixed: bool
     """It is what a number counts or measures, or compares."""
 
@@ -80,7 +80,7 @@ class Token:
 def tokens(text: str) -> list[Token]:
     """The tokens of a sentence, in order. Pauses are no tokens of their own."""
     found: list[Token] = []
-    spans = [match.span() for match in _QUOTED.finditer(text)]
+    spans = [match.span() for match in SPANS.finditer(text)]
     for match in _TOKEN.finditer(text):
         if match["pause"]:
             continue
@@ -93,12 +93,12 @@ def tokens(text: str) -> list[Token]:
             # Behind a contraction the pause belongs to its last word.
             last = len(spelt) - 1
             found += [
-                Token(key, match[0], True, pause if n == last else "", quoted, fixed)
+                Token(key, match[0], match.start(), True, pause if n == last else "", quoted, fixed)
                 for n, key in enumerate(spelt)
             ]
         else:
             key = "." if match["stop"] else match[0].replace("−", "-")
-            found.append(Token(key, match[0], False, pause, quoted, fixed))
+            found.append(Token(key, match[0], match.start(), False, pause, quoted, fixed))
     return found
 
 

@@ -166,7 +166,7 @@ class Tables:
             return f"{text[: end.start()]}, {self._closers[turn % len(self._closers)]}{end[0]}"
         if not second and self._openers:
             # Names are holes: what opens the sentence with a capital is a common word.
-            plain = text if text[:2] in ("I ", "I'") else text[:1].lower() + text[1:]
+            plain = text if re.match(r"I(?!\w)", text) else text[:1].lower() + text[1:]
             return f"{self._openers[turn % len(self._openers)]}, {plain}"
         return text
 

@@ -14,7 +14,6 @@ from agent.errors import AgentError
 from agent.events import Usage
 from agent.library_tools import LIBRARY_TOOLS
 from agent.messages import ModelUsage, ToolRequest, ToolSpec
-from agent.models.base import Prepares
 from agent.models.wrapped import Wrapped
 from agent.modes.answering import used
 from agent.server.bodies import NamedTool
@@ -46,13 +45,6 @@ class HandsOver(Wrapped):
         self.usage = Usage()
         """Of the reply that asked for it."""
         self._specs = tuple(specs)
-
-    async def prepare(self, messages: Sequence[Message]) -> AsyncGenerator[str, None]:
-        """Let the model prepare; see `Prepares`."""
-        if isinstance(self.inner, Prepares):
-            async with aclosing(self.inner.prepare(messages)) as lines:
-                async for line in lines:
-                    yield line
 
     async def stream(
         self,
@@ -129,8 +121,8 @@ def cannot_call(who: str) -> Refused:
         f"A tool must be called, and {who} calls none.",
         code="tools_not_supported",
         param="tool_choice",
-        hint="Leave tool_choice out, ask understudy/agentic, or start the server with a model that "
-        "calls tools: agent config set model NAME",
+        hint="Leave tool_choice out, or ask understudy/agentic; where that is refused, too, the "
+        "server's model calls no tools, and its owner may take another.",
     )
 
 

@@ -8,12 +8,13 @@ held-out rows would be figures on rows that were trained.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from finetune.data.conversation import role_of
 from finetune.data.folder import DataSet
 from finetune.data.similar import normal
+from finetune.data.stock import telling
 from finetune.errors import SetError
 
 _TELLING = 16
@@ -46,15 +47,24 @@ def exchanges_of(row: Any) -> list[tuple[str, str]]:
 def shared(data: DataSet) -> list[int]:
     """The training rows that hold what a held-out row holds, by line from 1.
 
-    That is a question with its answer; in a preference set a whole prompt, and a text that has a
-    label.
+    That is a question with its answer, unless it opens or closes many conversations; in a
+    preference set a whole prompt, and a text that has a label.
     """
-    held = {part for rows in (data.valid, data.test) for row in rows for part in _whole(row)}
-    if not held:
+    import numpy as np
+
+    if not (data.valid or data.test):
         return []
-    return [
-        line for line, row in enumerate(data.train, 1) if any(part in held for part in _whole(row))
+    known: dict[tuple[str, ...], int] = {}
+    parts = [
+        (known.setdefault(part, len(known)), number)
+        for number, row in enumerate(chain(data.train, data.valid, data.test))
+        for part in _whole(row)
     ]
+    hashes, holders = np.array(parts, dtype=np.uint64).reshape(-1, 2).T
+    hashes, holders = telling(hashes, holders, wide=True)
+    trained = holders < len(data.train)
+    both = trained & np.isin(hashes, hashes[~trained])
+    return [int(number) + 1 for number in np.unique(holders[both])]
 
 
 def refuse_shared(data: DataSet) -> None:

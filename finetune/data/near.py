@@ -3,9 +3,9 @@
 A row is a duplicate when each of its parts is near its counterpart: question, context and answer
 apart, with the same numbers. A prompt leaks when it is near one of another split, whatever the
 answers are; a conversation leaks, too, when one of its questions stands with the same answer in
-another split. What most rows share (an instruction that stands in all) is left out of the
-comparison. Found are texts at the threshold with the probability in `similar.py`; in a bucket of
-many, a row is compared with the latest `_COMPARED` that are not alike.
+another split, unless that is stock (`stock.py`). What most rows share (an instruction that stands
+in all) is left out of the comparison. Found are texts at the threshold with the probability in
+`similar.py`; in a bucket of many, a row is compared with the latest `_COMPARED` that are not alike.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from finetune.data.facts import numbers
 from finetune.data.rows import SPLITS
 from finetune.data.similar import BANDS, band_hashes, jaccard, minima, normal, shingles
 from finetune.data.stage import Stage, Staged
+from finetune.data.stock import equal, telling
 
 if TYPE_CHECKING:
     import numpy as np
@@ -191,14 +192,21 @@ class _Search:
                     self._join(number, one)
 
     def exchanges(self) -> None:
-        """Bind rows that hold the same question and answer; between given splits, one goes."""
+        """Bind rows that hold the same question and answer; between given splits, one goes.
+
+        Not by what is stock.
+        """
         import numpy as np
 
-        holders = self._stage.holders
-        for run in _equal(np.array(self._stage.exchanges, dtype=np.uint64)):
+        holders = np.array(self._stage.holders, dtype=np.uint64)
+        exchanges = np.array(self._stage.exchanges, dtype=np.uint64)
+        leaks = [number for number, (what, _) in self.gone.items() if what == "leak"]
+        there = np.isin(holders, np.array(leaks, dtype=np.uint64), invert=True)
+        exchanges, holders = telling(exchanges[there], holders[there], root=self.root)
+        for run in equal(exchanges):
             one: int | None = None
-            for number in _by_rank(self._stage, {holders[place] for place in run}):
-                if self.gone.get(number, ("", 0))[0] == "leak":
+            for number in _by_rank(self._stage, holders[run].tolist()):
+                if number in self.gone and self.gone[number][0] == "leak":
                     continue
                 if one is None:
                     one = number
@@ -316,21 +324,8 @@ def _buckets(path: Path, stage: Stage) -> Iterator[list[int]]:
     """The rows that share a hash, two or more, by rank."""
     import numpy as np
 
-    for run in _equal(np.fromfile(path, dtype=np.uint64)):
+    for run in equal(np.fromfile(path, dtype=np.uint64)):
         yield _by_rank(stage, run)
-
-
-def _equal(hashes: NDArray[np.uint64]) -> Iterator[list[int]]:
-    """The places of each hash that stands there twice or more."""
-    import numpy as np
-
-    order = np.argsort(hashes, kind="stable")
-    edges = np.flatnonzero(np.diff(hashes[order])) + 1
-    starts = np.concatenate([[0], edges])
-    ends = np.concatenate([edges, [len(order)]])
-    shared = ends - starts > 1
-    for start, end in zip(starts[shared], ends[shared], strict=True):
-        yield order[start:end].tolist()
 
 
 def _by_rank(stage: Stage, numbers: Iterable[int]) -> list[int]:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any, Literal
 
+from finetune.data.private_keys import keys
+
 Treatment = Literal["flag", "mask", "drop"]
 """What becomes of it: it stays and is told, is masked, or its rows are left out."""
 
@@ -48,11 +50,18 @@ def _any(text: str) -> bool:
     return True
 
 
-_KEY = r"[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+_APART = r"[ \u00a0\u202f.\u2010\u2011-]"
+"""What stands between the digits of a phone number, once."""
+_UNITS = (
+    r"[€$£¥%‰°]|(?:EUR|USD|GBP|CHF|JPY|euros?|dollars?|pounds?|francs?|cents?|yen|people|users?"
+    r"|years?|times|units?|bytes|[kmc]?m|k?g|[kMG]B|kWh?)\b"
+)
+_AMOUNT = (
+    rf"\+\d{{1,3}}(?:[ \u00a0\u202f.]000){{2,}}(?!{_APART}?\d)"
+    rf"|\+\d{{1,3}}(?:[ \u00a0\u202f.]\d{{3}})+[ \u00a0\u202f]?(?:{_UNITS})"
+)
+"""A sum in groups of three digits with a sign before it: round, or of what its unit says."""
 _RULES: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
-    # The whole key: from its first line, or where that stands in another text from the beginning.
-    ("secret", re.compile(rf"-----BEGIN {_KEY}.*?(?:-----END {_KEY}|\Z)", re.DOTALL), _any),
-    ("secret", re.compile(rf"\A.*-----END {_KEY}", re.DOTALL), _any),
     (
         "secret",
         re.compile(
@@ -95,8 +104,11 @@ _RULES: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     (
         "phone",
         re.compile(
-            r"(?<![\w.+])(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{2,4}(?:[ .-]?\d{2,4}){1,4}"
-            r"|\(\d{3}\) ?\d{3}[ .-]\d{4}|\d{3}[.-]\d{3}[.-]\d{4})(?![\w-]*\d)"
+            rf"(?<![\w.+])(?:(?!{_AMOUNT})\+[1-9]\d{{0,2}}"
+            # An area code of one digit is known by what stands before it.
+            rf"(?:{_APART}?\(\d{{1,5}}\){_APART}?\d{{1,4}}|{_APART}\d{{1,4}}|\d{{2,4}})"
+            rf"/?\d{{0,4}}(?:{_APART}?\d{{2,4}}){{1,5}}"
+            rf"|\(\d{{3}}\) ?\d{{3}}{_APART}\d{{4}}|\d{{3}}[.-]\d{{3}}[.-]\d{{4}})(?![\w-]*\d)"
         ),
         _phone,
     ),
@@ -152,6 +164,11 @@ def mask_row(row: dict[str, Any]) -> dict[str, Any]:
 def _replace(text: str, put: Callable[[str], str]) -> str:
     if not _QUICK.search(text):
         return text
+    parts, at = [], 0
+    for start, end in keys(text):
+        parts += [text[at:start], put("secret")]
+        at = end
+    text = "".join(parts) + text[at:]
     for kind, pattern, holds in _RULES:
 
         def change(match: re.Match[str], kind: str = kind, holds: Any = holds) -> str:

@@ -112,3 +112,15 @@ def test_a_model_that_keeps_nothing_here_is_told_apart(agent: Agent, lamp: Path)
     ran = agent("cache", "build", "--model", "openai/gpt-4o-mini")
     assert ran.code == 2
     assert "local:PATH" in ran.err
+
+
+def test_a_library_is_read_ahead_also_where_another_model_stands_in(
+    agent: Agent, lamp: Path, weights: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENT_FALLBACKS", "embedded")
+    ran = agent("cache", "build", "--model", weights)
+    assert (ran.code, ran.out) == (0, f"Ready: {weights} has read the library.\n")
+    assert len(json.loads(agent("cache", "list", "--json").out)) == 1
+    ran = agent("cache", "build", "--model", f"{weights}-gone")
+    assert ran.code != 0
+    assert "Ready" not in ran.out

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import cast
 
 import pytest
 
+from agent.budget import Budget
 from agent.config import Config
-from agent.errors import BadModelOutput, MissingKey, ModelError, ModelUnreachable
+from agent.errors import BadModelOutput, ContextTooLong, MissingKey, ModelError, ModelUnreachable
 from agent.events import Done
-from agent.messages import Delta, ModelUsage, TextDelta
+from agent.messages import Delta, Message, ModelUsage, TextDelta
 from agent.model_choice import model
-from agent.models.base import ChatModel
+from agent.models.base import ChatModel, Prepares
 from agent.models.fallback import REST, Fallback
+from agent.models.metered import Metered
 from agent.models.script_file import ScriptedReply
 from agent.models.scripted import Scripted
+from agent.models.wrapped import prepares
 from agent.modes.naive import Naive
 from agent.paths import Paths
 from agent.session import Session
@@ -122,3 +126,45 @@ async def test_the_settings_name_who_stands_in(tmp_path: Path) -> None:
     assert chosen.name == "openai/x"
     assert [each.name for each in chosen._models] == ["openai/x", "ollama_chat/y", "embedded"]
     assert not isinstance(model(Config(), paths, lambda: None, None), Fallback)
+
+
+class Reading(Scripted):
+    """Reads ahead, or cannot."""
+
+    error: ModelError | None = None
+
+    async def prepare(self, messages: Sequence[Message]) -> AsyncGenerator[str, None]:
+        yield f"{self.name} reads"
+        if self.error:
+            raise self.error
+
+
+async def lines(chat: ChatModel) -> list[str]:
+    assert isinstance(chat, Prepares)
+    return [line async for line in chat.prepare(HELLO)]
+
+
+async def test_the_first_one_reads_ahead_as_if_none_stood_in_for_it() -> None:
+    chat = Fallback([alive("first", kind=Reading), alive("second", kind=Reading)])
+    for each in (chat, Metered(chat, Budget())):
+        assert prepares(each) is True
+        assert await lines(each) == ["first reads"]
+
+
+async def test_none_reads_ahead_where_the_first_does_not() -> None:
+    for chat in (
+        Fallback([alive("first"), alive("second", kind=Reading)]),
+        Metered(alive("first"), Budget()),
+    ):
+        assert prepares(chat) is False
+        assert await lines(chat) == []
+
+
+@pytest.mark.parametrize("error", [ModelUnreachable("gone"), ContextTooLong("too much")])
+async def test_where_the_first_cannot_read_ahead_the_next_still_answers(error: ModelError) -> None:
+    first = Reading([ScriptedReply(error=error)], loop=True, name="first")
+    first.error = error
+    chat = Fallback([first, alive("second")], clock=Clock())
+    assert await lines(chat) == ["first reads"]
+    assert await text(chat) == "second says so."
+    assert len(first.calls) == isinstance(error, ContextTooLong)

@@ -97,6 +97,29 @@ def test_what_is_moved_lost_or_added_is_told(fault: str, card: Card) -> None:
     assert told.split()[0] == fault.split()[0] if "moves “" not in fault else told
 
 
+@pytest.mark.parametrize("safe", ["It's", "It’s", "Don't be", "They're", "There's", "We've", "I'm"])
+def test_an_aside_stands_before_a_contraction(safe: str) -> None:
+    plain, lower = f"{safe} safe [1].", f"{safe[:1].lower()}{safe[1:]} safe [1]."
+    for gate in (Gate(WORDS), Gate(FACTS)):
+        assert gate.fault(plain, f"Arr, {lower}") == ""
+        assert gate.fault(f"Also, {lower}", plain) == ""
+        assert gate.fault(f"The mill and {lower}", f"The mill and {plain}")
+
+
+def test_an_article_that_opens_a_sentence_may_come_and_go() -> None:
+    short, long = "Mills stand near water [1].", "The mills stand near water [1]."
+    for plain, voiced in ((short, long), (long, short), (short, f"Arr! {long}")):
+        assert Gate(FACTS).fault(plain, voiced) == ""
+    assert Gate(FACTS).fault("An owl stands there [1].", "A hawk stands there [1].") == ""
+
+
+def test_a_name_that_looks_like_an_old_spelling_stays_also_where_the_card_swaps_the_word() -> None:
+    gate = Gate(Card("c", words={"you": "ye"}))
+    assert gate.fault("He met Ye [1].", "He met you [1].")
+    assert gate.fault("You met him [1].", "Ye met him [1].") == ""
+    assert gate.fault("He met you [1].", "He met ye [1].") == ""
+
+
 def test_a_word_that_becomes_a_name_is_refused() -> None:
     assert Gate(WORDS).fault("They ate turkey [1].", "They ate Turkey [1].")
     assert Gate(FACTS).fault("They ate turkey [1].", "They ate Turkey [1].")
@@ -149,6 +172,15 @@ def test_facts_lets_common_words_change_and_words_does_not() -> None:
         ("The mill stands [1].", "The mill stands, famous and bankrupt [1]."),
         ("The mill met the town [1].", "The mill was met by the town [1]."),
         ('He said "the lamp went out" [1].', 'He said "the torch went out" [1].'),
+        ("He said ‘the lamp went out’ [1].", "He said ‘the torch went out’ [1]."),
+        ("He said 'the lamp went out' [1].", "He said 'the torch went out' [1]."),
+        ("It has $the + lamp$ in it [1].", "It has $the + torch$ in it [1]."),
+        ("Patients with hepatitis A recover [1].", "Patients with hepatitis recover [1]."),
+        ("Patients with hepatitis recover [1].", "Patients with hepatitis A recover [1]."),
+        ("The plan A works [1].", "The plan works [1]."),
+        ("A floats near water [1].", "Floats near water [1]."),
+        ("He met Ye in the mill [1].", "He met you in the mill [1]."),
+        ("He met you in the mill [1].", "He met Ye in the mill [1]."),
         ("The old mill stands near a river [1].", "Die alte Mühle liegt an einem Fluss [1]."),
     ],
 )

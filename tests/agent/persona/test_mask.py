@@ -33,6 +33,21 @@ def test_names_numbers_units_dates_addresses_and_citations_are_taken_out() -> No
         ("It grew tenfold there.", "tenfold"),
         ("He owns two thirds of it.", "two thirds"),
         ("A brace {1} stays.", "{1}"),
+        ("He said ‘the lamp went out’ again.", "‘the lamp went out’"),
+        ("He said 'the lamp went out' again.", "'the lamp went out'"),
+        ("He said ‘I don’t know the dogs’ food’ again.", "‘I don’t know the dogs’ food’"),
+        ("He said 'I don't know' again.", "'I don't know'"),
+        ("He said »the lamp went out« again.", "»the lamp went out«"),
+        ("He said »the lamp went out» again.", "»the lamp went out»"),
+        ("He said ”the lamp went out” again.", "”the lamp went out”"),
+        ("He said ›the lamp went out‹ again.", "›the lamp went out‹"),
+        ("He said ‹the lamp went out› again.", "‹the lamp went out›"),
+        ("He said ‚the lamp went out‘ again.", "‚the lamp went out‘"),
+        ("He said 「the lamp went out」 again.", "「the lamp went out」"),
+        ("He said 『the lamp went out』 again.", "『the lamp went out』"),
+        ("It holds that $you + and$ is so.", "$you + and$"),
+        (r"It holds that \(you + and\) is so.", r"\(you + and\)"),
+        ("It holds that $$you + and$$ is so.", "$$you + and$$"),
         ("Write to a.b@example.org today.", "a.b@example.org"),
     ],
 )
@@ -52,6 +67,23 @@ def test_what_no_voice_may_touch_is_taken_out(sentence: str, kept: str) -> None:
 )
 def test_what_was_left_out_is_told_without_its_markdown(sentence: str, shown: str) -> None:
     assert mask(sentence).fault("It is so.") == f"leaves out {shown}"
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "You don't and you won't.",
+        "The dogs' food and the cats' food.",
+        "The dogs’ food and the cats’ food, and it’s gone.",
+        "You see the boss' hat and 'em both, an' so on.",
+    ],
+)
+def test_an_apostrophe_opens_no_quotation(sentence: str) -> None:
+    assert mask(sentence).kept == ()
+
+
+def test_prices_are_no_formula() -> None:
+    assert mask("It was $5 and then you paid $6.").text == "It was {1} and then you paid {2}."
 
 
 def test_a_hole_that_is_lost_moved_repeated_or_made_up_is_told() -> None:
@@ -105,3 +137,25 @@ def test_pieces_stand_in_the_answer_in_order_and_apart(text: str) -> None:
         assert piece.start >= end
         end = piece.end
         assert text[piece.start : piece.end] == piece.text
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Run this.\n\n    you and code. And more.\n\nIt is done.", ["Run this.", "It is done."]),
+        ("\tyou and code", []),
+        ("- One item.\n\n    It goes on.\n  - Another.", ["One item.", "It goes on.", "Another."]),
+        ("1. One item.\n\nIt is done.\n\n    you and code", ["One item.", "It is done."]),
+        ("He said “It is you. It is me.” He left.", ["He left."]),
+        ("So\n$$\nyou = and. And so.\n$$\nis it. It is done.", ["So", "It is done."]),
+        (
+            'A " stands here.\n\nIt is so.\n\nA " again.',
+            ['A " stands here.', "It is so.", 'A " again.'],
+        ),
+    ],
+    ids=["code", "tab", "list", "behind a list", "quotation", "formula", "unclosed"],
+)
+def test_indented_code_and_parts_of_quotations_and_formulas_stay(
+    text: str, found: list[str]
+) -> None:
+    assert [piece.text for piece in pieces(text)] == found

@@ -72,6 +72,44 @@ def test_personal_data_is_told_by_its_form_and_its_check_digits(
     assert (mask(text) == text) is (not found)
 
 
+@pytest.mark.parametrize(
+    "number",
+    [
+        "+33 1 23 45 67 89",
+        "+33 6 12 34 56 78",
+        "+33\u00a06\u00a012\u00a034\u00a056\u00a078",
+        "+33.6.12.34.56.78",
+        "+33 (0)1 23 45 67 89",
+        "+31 6 12345678",
+        "+61 4 1234 5678",
+        "+46 8 123 456 78",
+        "+81 3-1234-5678",
+        "+353 1 234 5678",
+        "+49 30/1234567",
+        "+420 123 456 789",
+        "+48 601 000 000",
+        "+12125550123",
+    ],
+)
+def test_a_number_with_its_country_is_a_phones(number: str) -> None:
+    assert mask(f"Call {number}, please.") == "Call [phone], please."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+500 000 000 euros",
+        "+500 000 000",
+        "+500.000.000 €",
+        "+120 450 000 people",
+        "at 10:30 +0200 2024-01-02 12",
+        "1 +2 3 4 5 6 7 8 9",
+    ],
+)
+def test_sums_and_times_are_no_phones(text: str) -> None:
+    assert mask(text) == text
+
+
 _BODY = "MIIEpAIBAAKCAQEAsecretbody\n\nsecondline0123456789abcdef=="
 
 
@@ -88,6 +126,34 @@ _BODY = "MIIEpAIBAAKCAQEAsecretbody\n\nsecondline0123456789abcdef=="
 )
 def test_a_private_key_is_masked_with_its_body(kind: str, text: str, left: str) -> None:
     assert mask(text.replace("KIND", kind)) == left
+
+
+_LINE = "MIIEpAIBAAKCAQEAsecretbody0123456789abcdefGHIJKLMNOPQRSTUVWXYZ+/"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (
+            "Why is no '-----END KIND-----' line in my file?",
+            "Why is no '[secret]' line in my file?",
+        ),
+        ("It begins with -----BEGIN KIND----- on a line.", "It begins with [secret] on a line."),
+        ("-----BEGIN KIND----- and -----END KIND-----, so.", "[secret] and [secret], so."),
+        ("-----BEGIN KIND-----\n...\n-----END KIND-----", "[secret]\n...\n[secret]"),
+        (
+            "My -----BEGIN KIND-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00FF\n\n"
+            f"{_LINE}\n{_LINE}\nabC1==\nThanks for it.",
+            "My [secret]\nThanks for it.",
+        ),
+        (f"My -----BEGIN KIND-----\\n{_LINE}\\n{_LINE}\\nab1=\nThanks.", "My [secret]\nThanks."),
+        (f"Here it is:\n> {_LINE}\n> abC1==\n> -----END KIND-----", "Here it is:\n> [secret]"),
+        (f"{_LINE}\nabcD1\n=aB1c\n-----END KIND-----\nSo.", "[secret]\nSo."),
+    ],
+    ids=["an end", "a beginning", "both", "dots", "headers", "escaped", "quoted", "sum"],
+)
+def test_of_a_mark_without_its_key_no_more_is_masked_than_is_key_text(text: str, left: str) -> None:
+    assert mask(text.replace("KIND", "RSA PRIVATE KEY")) == left
 
 
 def test_a_public_key_is_no_secret() -> None:

@@ -116,6 +116,63 @@ def test_a_training_row_with_an_exchange_of_a_given_held_out_file_is_left_out(
     assert shared(load(done.folder)) == []
 
 
+HELLO = sets.turns("Hi", "Hello! How can I help you today?")
+BYE = sets.turns("Thanks!", "You're welcome!")
+
+
+def chats(start: int, end: int) -> list[dict[str, Any]]:
+    """Conversations that begin and end alike and ask each something of its own."""
+    return [
+        {"messages": [*HELLO, *sets.turns(one["instruction"], one["output"]), *BYE]}
+        for one in distinct(end)[start:]
+    ]
+
+
+def test_what_opens_or_closes_many_conversations_binds_none(tmp_path: Path) -> None:
+    source = lines(tmp_path / "rows.jsonl", chats(0, 120))
+    done = prepare([source], tmp_path / "set", Options(valid=0.1, test=0.1))
+    assert sum(done.counts.values()) == 120
+    assert all(done.counts.values())
+    assert shared(load(done.folder)) == []
+
+
+@pytest.mark.parametrize(("trained", "held"), [(4, 2), (40, 10)])
+def test_a_greeting_of_a_given_held_out_file_leaves_no_row_out(
+    tmp_path: Path, trained: int, held: int
+) -> None:
+    rows = chats(0, trained + held)
+    again = {"messages": [*HELLO, *rows[-1]["messages"][2:4]]}
+    train = lines(tmp_path / "rows.jsonl", [*rows[:trained], again])
+    test = lines(tmp_path / "held.jsonl", rows[trained:])
+    done = prepare([train, Source(test, "test")], tmp_path / "set", ALL)
+    assert done.counts == {"train": trained, "valid": 0, "test": held}
+    assert [line for line, _ in told(done.folder, "leak")] == [trained + 1]
+    assert shared(load(done.folder)) == []
+
+
+def test_a_held_out_row_of_nothing_but_a_greeting_is_not_trained_on(tmp_path: Path) -> None:
+    rows = chats(0, 12)
+    whole, part = {"messages": [*HELLO, *BYE]}, {"messages": [*BYE, *HELLO]}
+    data, _ = both(tmp_path, [*rows[:6], part], [*rows[6:], whole], [])
+    assert shared(data) == [7]
+    data, _ = both(tmp_path / "other", [*rows[:6], {"messages": HELLO}], [*rows[6:], whole], [])
+    assert shared(data) == []
+
+
+def test_beginnings_of_one_conversation_are_not_stock(tmp_path: Path) -> None:
+    talks = [
+        [*one["messages"][:2], *other["messages"]]
+        for one, other in zip(conversations(80)[1::2], conversations(160)[1::2][80:], strict=True)
+    ]
+    rows = [{"messages": talk[:end]} for talk in talks for end in range(2, len(talk) + 1, 2)]
+    done = prepare([lines(tmp_path / "rows.jsonl", rows)], tmp_path / "set", Options(valid=0.1))
+    data = load(done.folder)
+    first = [{row["messages"][0]["content"] for row in part} for part in (data.train, data.valid)]
+    assert done.counts["valid"]
+    assert not first[0] & first[1]
+    assert shared(data) == []
+
+
 def test_a_set_that_trains_on_what_it_holds_out_is_refused_with_what_to_type(
     tmp_path: Path,
 ) -> None:
