@@ -8,7 +8,9 @@ whole sentence; words of opposite meaning are told by `opposites`. Irony and den
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable
+from itertools import islice
 
 from agent.opposites import opposites
 from knowledge.sentences import sentences
@@ -44,6 +46,12 @@ _APART = re.compile(
 """Denials that leave the verb before them as it is: "with no warning", not "it paid no tax"."""
 _VERBAL = re.compile(r"not|never|cannot|n['’]t", re.IGNORECASE)
 """Denials behind which the verb stands that they deny."""
+_LONGEST = 400
+"""Characters behind a denial that it reaches at most: a clause is seldom as long."""
+_MANY = 100
+"""Denials of one text that are held against the words of another, one by one."""
+_NEAR = 16
+"""Characters before a denial in which its preposition is looked for."""
 _SHARE = 0.25
 """The share of a claim's words that a denial must reach, unless it denies one of them at once."""
 _UNTIL = re.compile(r"\b(?:until|till|before)\b", re.IGNORECASE)
@@ -93,7 +101,7 @@ def _denies_alone(claim: str, said: str, content: Content) -> bool:
     words, known = content(claim), content(said)
     if any(_hits(words - mine, same, content) for same in of_the_same(words, said, content)):
         return True
-    for negation in _NEGATION.finditer(claim):
+    for negation in islice(_NEGATION.finditer(claim), _MANY):
         reach = _reach(claim, negation)
         within = content(reach) & known
         # What the other says without denying it.
@@ -106,7 +114,7 @@ def _denies_alone(claim: str, said: str, content: Content) -> bool:
 
 def _hits(words: set[str], said: str, content: Content) -> bool:
     """Whether a denial of a text reaches what the words claim."""
-    for negation in _NEGATION.finditer(said):
+    for negation in islice(_NEGATION.finditer(said), _MANY):
         reach = _reach(said, negation)
         until = _UNTIL.search(reach)
         if until and not words.isdisjoint(content(reach[until.end() :])):
@@ -121,11 +129,20 @@ def _hits(words: set[str], said: str, content: Content) -> bool:
 def _denied(text: str, content: Content) -> set[str]:
     """All words of a text's denied clauses, and of its sentences that disown something."""
     found: set[str] = set()
+    starts = [0, *(end.end() for end in _CLAUSE_START.finditer(text))]
+    # Each part is read once, however many denials a clause has: of a clause the last has most
+    # before it.
+    before: dict[int, int] = {}
+    behind: list[tuple[int, int]] = []
     for negation in _NEGATION.finditer(text):
-        found |= content(_reach(text, negation))
-        if not _APART.search(text, 0, negation.end()):
-            starts = [0, *(end.end() for end in _CLAUSE_START.finditer(text, 0, negation.start()))]
-            found |= content(text[starts[-1] : negation.start()])
+        start, end = negation.end(), negation.end() + len(_reach(text, negation))
+        if behind and start <= behind[-1][1]:
+            start, _ = behind.pop()
+        behind.append((start, end))
+        if not _APART.search(text, max(0, negation.start() - _NEAR), negation.end()):
+            before[starts[bisect_right(starts, negation.start()) - 1]] = negation.start()
+    for start, end in (*before.items(), *behind):
+        found |= content(text[start:end])
     for span in sentences(text):
         sentence = text[span.start : span.end]
         if _DISOWNED.search(sentence):
@@ -135,5 +152,6 @@ def _denied(text: str, content: Content) -> set[str]:
 
 def _reach(text: str, negation: re.Match[str]) -> str:
     """What stands behind a negation, up to the end of its clause."""
-    end = _CLAUSE_END.search(text, negation.end())
-    return text[negation.end() : end.start() if end else len(text)]
+    furthest = min(len(text), negation.end() + _LONGEST)
+    end = _CLAUSE_END.search(text, negation.end(), furthest)
+    return text[negation.end() : end.start() if end else furthest]

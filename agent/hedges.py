@@ -16,15 +16,37 @@ _THING = (
     r"|(?-i:[A-Z]))"
 )
 """How a clause begins: so that a claim for damages is no belief."""
+_DETERMINER = (
+    r"(?:the|an?|no|any|this|that|these|those|its|his|her|their|my|our|your|some|all|both|several"
+    r"|many|much|more|less|such|which|whose|each|every|another|one)\b"
+)
+_NOUN = r"\w{3,}(?:ings?|tions?|sions?|ness|ities|ity|isms?|ships?|ous|ful|ical|[^su]s)\b"
+"""What is no infinitive, by its form."""
+_DUE = (
+    r"(?:(?:is|are|was|were|be|been|being|['’](?:s|re))\s+(?:(?:not|also|still|now|\w+ly)\s+)*)"
+    rf"due\s+to\s+(?!{_DETERMINER}|\d|(?-i:[A-Z])"
+    rf"|{_NOUN}|(?:bad|poor|heavy|high|low|strong|dense|thick|severe|extreme|human|technical|mechanical"
+    r"|electrical|natural|local|global|recent|old|new|early|cold|hot|fog|mist|rain|snow|ice|wind"
+    r"|weather|storm|lightning|smoke|drought|heat|frost|fire|war|illness|disease|cancer|age|death"
+    r"|debt|fraud|theft|corrosion|rust|wear|damage|lack|loss|fear|fault|faulty|error|climate"
+    r"|demand|traffic|noise|health|safety|budget|staff|money|water|power|fuel)\b)"
+)
+"""What is to come: not what is due to a cause, of which the usual ones are told by their form or
+by name."""
 _HEDGE = re.compile(
     # Not the month, which has a capital.
     r"\b(?-i:may)\b|\bmight\b"
     r"|\bcould\s+(?:(?:\w+ly|also|still|even|well)\s+)?have\b"
     r"|\b(?:plan(?:s|ned|ning)?|propos(?:es?|ed|ing|als?)|inten(?:d(?:s|ed|ing)?|tions?)|hop(?:es?|ed|ing)"
     r"|expect(?:s|ed|ing)?|want(?:s|ed|ing)?|wish(?:es|ed)?|aim(?:s|ed|ing)?|attempt(?:s|ed|ing)?"
-    r"|tr(?:y|ies|ied|ying)|threaten(?:s|ed)?|offer(?:s|ed)?|due|scheduled|supposed|likely|meant"
-    r"|believed|thought|assumed|suspected|presumed|rumou?red|reputed|claimed|claims?"
+    r"|tr(?:y|ies|ied|ying)|threaten(?:s|ed)?|offer(?:s|ed)?|scheduled|supposed|likely|meant"
+    r"|believed|thought|assumed|suspected|presumed|rumou?red|reputed|claimed"
     r"|seem(?:s|ed)?|appear(?:s|ed)?)\s+to\b"
+    rf"|\b{_DUE}"
+    # The verb, not what somebody has: "his claim to the throne", "a legal claim to land".
+    rf"|(?<!['’]s\s)(?<!\b(?:an|my|no)\s)(?<!\b(?:the|any|its|his|her|our)\s)(?<!\ba\s)"
+    rf"(?<!\b(?:this|that|your)\s)(?<!\btheir\s)\bclaims?\s+to\s+(?!{_DETERMINER}|{_NOUN}|(?-i:[A-Z])"
+    r"|(?:land|fame|power|title|property|office|independence|compensation)\b)"
     r"|\b(?:plan(?:s|ned)?|propos(?:es?|ed|als?)|hop(?:es?|ed|ing)|expect(?:s|ed)?|wish(?:es|ed)?"
     r"|believ(?:es?|ed|ing)|thinks?|thought|suspect(?:s|ed)?|assum(?:es?|ed)|presum(?:es?|ed)"
     r"|guess(?:es|ed)?|claim(?:s|ed)?|speculat(?:es?|ed))\s+(?:that\s+|" + _THING + r")"
@@ -40,6 +62,7 @@ _COULD = re.compile(
 _KEPT = re.compile(
     rf"{_HEDGE.pattern}|\b(?:can|could|would|should|possible|possib(?:ly|ility)|able|chance|if|whether"
     r"|suggest(?:s|ed)?|allegedly|plan(?:s|ned)?|propos(?:al|ed)|hopes?|expected|believed|thought"
+    r"|goals?|purposes?|aims?|objectives?|ambitions?|intend(?:s|ed)?|intentions?"
     rf"|said\s+to)\b|\b{FAILED}",
     re.IGNORECASE,
 )
@@ -54,7 +77,10 @@ _COUNTS = {
 }  # fmt: skip
 """Of how many a thing is said; the larger says the smaller, but not the other way round."""
 _COUNTED = re.compile(
-    rf"(?<!\bnot )\b({'|'.join(_COUNTS)})\s+(?!\d)(?:of\s+)?((?:[^\W\d_]+\s*){{1,3}})",
+    # "Some 3 hours" are about 3 hours; "all 120 ships" are all ships.
+    rf"(?<!\bnot )(?<!\bat )\b(?!(?:many|some|several|fewer?|certain)\s+\d)({'|'.join(_COUNTS)})"
+    r"\s+(?:of\s+)?(?:(?:the|its|his|her|their|these|those)\s+)?(?:\d[\d.,]*\s+)?"
+    r"((?:[^\W\d_]+\s*){1,3})",
     re.IGNORECASE,
 )
 _SWEEPING = 2

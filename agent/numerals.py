@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
+from knowledge.types import Span
+
 _SMALL = """
 zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
 sixteen seventeen eighteen nineteen
@@ -84,6 +86,11 @@ _RATE = re.compile(
 )
 _POWER = re.compile(r"\d\s?(?:mm|cm|km|m|ft)[23]\Z")
 """The 2 of km2, which counts nothing."""
+_BEFORE = 16
+"""Characters before a number in which its sign, its currency or its unit's power is looked for."""
+_MOST = 10**30
+"""Beyond which further number words belong to no number: "hundred hundred hundred …"."""
+_SEPARATED = re.compile(r"(?<=\d)[,\u00a0\u202f](?=\d{3}(?!\d))")
 _SPEED = re.compile(r"\d\s?(?:mph|kph|kmh)\b", re.IGNORECASE)
 
 
@@ -98,12 +105,19 @@ class Figure(NamedTuple):
     """It is the word `one` alone, which seldom counts."""
     thing: str
     """The plural that stands at it and is no known unit; empty where none does."""
+    at: Span
+    """Where it stands in the text that `joined` gives; its unit is beside it."""
+
+
+def joined(text: str) -> str:
+    """A text without separators of thousands: `1,000` is `1000`."""
+    return _SEPARATED.sub("", text)
 
 
 def figures(text: str) -> Iterator[Figure]:
     """The numbers of a text, in order. Number words that belong together are one number."""
-    text = re.sub(r"(?<=\d)[,\u00a0\u202f](?=\d{3}(?!\d))", "", text)
-    tokens = [token for token in _TOKEN.finditer(text) if not _POWER.search(text, 0, token.end())]
+    text = joined(text)
+    tokens = [token for token in _TOKEN.finditer(text) if not _ends(_POWER, text, token.end())]
     i = 0
     while i < len(tokens):
         first = tokens[i]
@@ -114,10 +128,11 @@ def figures(text: str) -> Iterator[Figure]:
                 continue
         value, last = _read(text, tokens, i)
         start, end = first.start(), tokens[last].end()
-        sign = "-" if value != "0" and _MINUS.search(text, 0, start) else ""
+        sign = "-" if value != "0" and _ends(_MINUS, text, start) else ""
         bare = first[0].lower() == "one" and last == i
         unit = _unit(text, start, end)
-        yield Figure(sign + value, unit, bare, "" if unit else _thing(text, end))
+        thing = "" if unit else _thing(text, end)
+        yield Figure(sign + value, unit, bare, thing, Span(start, end))
         i = last + 1
 
 
@@ -137,6 +152,11 @@ def times(text: str) -> set[str]:
 _SMALL_AND_TENS = NUMBER_WORDS - _SCALES.keys()
 
 
+def _ends(pattern: re.Pattern[str], text: str, at: int) -> re.Match[str] | None:
+    """What a pattern for the end of a text finds right before a place."""
+    return pattern.search(text, max(0, at - _BEFORE), at)
+
+
 def _words(text: str) -> list[str]:
     return re.findall(r"[^\W\d_]+", text.lower())
 
@@ -148,14 +168,14 @@ def _read(text: str, tokens: list[re.Match[str]], i: int) -> tuple[str, int]:
         digits = word.lstrip("0") or "0"
         digits = f"0{digits}" if not digits[0].isdigit() else digits
         scale, last = Decimal(1), i
-        while (after := _next(text, tokens, last)) and after in _SCALES:
+        while scale < _MOST and (after := _next(text, tokens, last)) and after in _SCALES:
             scale, last = scale * _SCALES[after], last + 1
         try:
             return (digits if last == i else _plain(Decimal(digits) * scale)), last
         except InvalidOperation:
             return digits, i
     total, current, last = 0, _VALUES[word], i
-    while after := _next(text, tokens, last):
+    while total + current < _MOST and (after := _next(text, tokens, last)):
         step = 1
         if after == "and" and (current >= 100 or (total and not current)):
             after = _next(text, tokens, last + 1) or ""
@@ -190,7 +210,7 @@ def _next(text: str, tokens: list[re.Match[str]], i: int) -> str | None:
 
 
 def _unit(text: str, start: int, end: int) -> str:
-    if money := _CURRENCY.search(text, 0, start):
+    if money := _ends(_CURRENCY, text, start):
         return _UNIT[money[1]]
     for unit, phrase in _PHRASE_AT:
         if phrase.match(text, end):

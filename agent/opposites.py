@@ -62,6 +62,11 @@ supported | opposed;
 always | never;
 true | false;
 guilty | innocent;
+effective | ineffective;
+successful | unsuccessful;
+possible | impossible;
+visible | invisible;
+sufficient | insufficient;
 """
 _SAME = 0.5
 """The share of the claim's other words that the sentence must hold to speak of the same thing."""

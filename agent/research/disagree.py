@@ -4,25 +4,26 @@ By words: the claims must share most of theirs, or both hold nearly all words of
 they answer, before a difference counts. Made to be right where it speaks rather than to see all:
 two figures for two years, a rounded figure beside an exact one, one measure in two units, a year
 within a span that the other gives, or what a story or a forgery says beside a fact are no
-contradiction. Taken for one are two things that are
-called by the same words, such as a tower and the house beside that tower. English only where it
-reads months and denials.
+contradiction, and neither is what is said of two places, two groups or two measures of a thing.
+Taken for one are two things that are called by the same words, such as a tower and the house beside
+that tower. English only where it reads months and denials. Figures are of `amounts`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Set
+from collections.abc import Collection, Set
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 
+from agent.denial import denies
 from agent.frames import framed
 from agent.models.reader.question import analyse
 from agent.names import names, unknown
-from agent.numerals import NUMBER_WORDS, figures
+from agent.numerals import NUMBER_WORDS, figures, joined
 from agent.research.about import speaks_of
-from agent.research.measures import converted, measure
-from agent.research.years import apart, days, years
+from agent.research.amounts import INHABITANTS, amounts_apart
+from agent.research.years import Years, apart, days, years
 from agent.support import content, opposes
 from knowledge.lexical import terms
 from knowledge.sentences import sentences
@@ -33,22 +34,46 @@ _CLOSE = 0.75
 """Likewise, where nothing but those words says that they speak of one thing."""
 _LEAST = 2
 """Words that must be shared."""
-_ROUNDED = Decimal("0.05")
-"""How far a round or an approximate figure may be from an exact one."""
-_COMPARABLE = 3
-"""How many times the one measure the other may be for both to be of one thing."""
 
-_ABOUT = re.compile(
-    r"\b(?:about|around|roughly|nearly|almost|approximately|some|more than|over|at least|up to"
-    r"|fewer than|less than|under|estimated)\b",
-    re.IGNORECASE,
-)
 _ONCE_WORDS = """
 built born died founded established opened invented discovered launched signed completed
 constructed published released created erected introduced
 """
 _ONCE = frozenset(terms(_ONCE_WORDS))
 """Stems of what happens to a thing once, so that two dates of it cannot both be right."""
+_ANYWHERE = frozenset(terms("released published launched introduced"))
+"""Of these, what happens once in each place: "released in 2019 in Japan, in 2020 in Europe"."""
+_PLACED = """
+lie lay located situated stand stood buried headquartered based begin end rise sank sunk crashed
+wrecked fought held capital birthplace source mouth happened occurred
+"""
+_IN_ONE_PLACE = _ONCE | frozenset(terms(_PLACED))
+"""Stems of what has one place, so that two places of it cannot both be right."""
+_WHERE_IS = re.compile(
+    r"\bwhere\s+(?:is|are)\b(?!.*(?-i:[a-z])(?:ed|wn|old|ken|und|ade|ught)\W*\Z)", re.I
+)
+"""Not "where is it sold"."""
+_CLAUSE = re.compile(
+    r"[,;:()–—](?=\s|\Z)|\s(?=[(–—])|\b(?:but|because|although|though|while|whereas|which|who|when|after"
+    r"|before|until|where|then)\b|\b(?:and|or)\b(?=\s+[^\W\d])"
+)
+_VERB = re.compile(
+    r"\b(?:\w{2,}ed|was|were|is|are|ha[sd]|have|rebuilt|burnt|fell|sank|made|sold|bought|won|became"
+    r"|began|came|went|took|gave|got|left|built|born|lost|struck|shut|led|rose|grew)\b",
+    re.IGNORECASE,
+)
+_PREPOSITION = r"in|on|at|for|by|to|from|with|under|during|against|of|across"
+_OBJECT = re.compile(
+    rf"\b({_PREPOSITION})\s+((?:(?!(?:{_PREPOSITION}|and|or|but|is|are|was|were|be|been|ha[sd]|have"
+    r"|do|does|did|can|could|will|would|may|must|not|never|that|which|who)\b)"
+    r"[^\W\d_][\w'’-]*(?:\s+|(?=[^\w\s])|\Z)){1,4})",
+    re.IGNORECASE,
+)
+_CORRECTED = re.compile(
+    r"\b(?:not|never)\b(?!\s+(?:only|just|merely|simply)\b)[^.;:!?]{1,100}?\bbut\b|,\s*not\b[^.,;:!?]*",
+    re.IGNORECASE,
+)
+"""What a text denies in the same breath as it says what is so: "not in 1850, but in 1855"."""
 _WHICH = re.compile(
     r"\b(?:the|an?|its|his|her|their|this|that|\w+['’]s)\s+(?:very\s+)?"
     r"(first|original|second|third|fourth|fifth|former|previous|earlier|old(?:er)?"
@@ -60,8 +85,13 @@ _ALIKE = {"original": "first", "previous": "former", "earlier": "former", "older
 _NOW = frozenset(("present", "current", "existing", "modern", "new", "newer", "later", "last"))
 _TELLING = frozenset(("first", "second", "third", "fourth", "fifth", "former"))
 """Words for one that is not simply the one there is."""
-_THING = "#"
-"""What stands before the stem of a thing that is counted, so that it is no unit."""
+_INHABITANT = terms("inhabitants")[0]
+_PEOPLE = INHABITANTS | set(terms("people population"))
+"""Stems that speak of one matter, whether or not the same people are counted."""
+_UNIT_AT = re.compile(
+    r"[\s\u00a0-]*(?:(?:square|cubic|nautical|degrees?|per)\s+)?(?:°?[^\W\d_]+|[%€$£°])[²³]?(?:/\w+)?"
+)
+_MONEY = re.compile(r"[$€£]\s?\Z")
 _NUMBER_STEMS = frozenset(stem for word in NUMBER_WORDS for stem in terms(word))
 
 
@@ -101,22 +131,37 @@ def common(one: str, other: str) -> str:
 class _Said:
     text: str
     words: frozenset[str]
-    """Stems of content, without numbers."""
+    """Stems of content, without numbers and their units."""
+    measured: bool
+    """It gives a figure with a unit."""
 
 
 def _sentences(claim: str) -> list[_Said]:
     said = [claim[span.start : span.end] for span in sentences(claim)]
     found = []
     for text in said:
-        stems = {s for s in content(text) if s not in _NUMBER_STEMS and not s[0].isdigit()}
-        found.append(_Said(text, frozenset(stems)))
+        rest, measured = _without_units(text)
+        stems = {s for s in content(rest) if s not in _NUMBER_STEMS and not s[0].isdigit()}
+        words = {_INHABITANT if s in _PEOPLE else s for s in stems}
+        found.append(_Said(text, frozenset(words), measured))
     return found
+
+
+def _without_units(text: str) -> tuple[str, bool]:
+    """A text without its units of measure, and whether it has one: they are no matter shared."""
+    rest = plain = joined(text)
+    measured = [figure for figure in figures(text) if figure.unit]
+    for figure in reversed(measured):
+        money = _MONEY.search(plain, max(0, figure.at.start - 2), figure.at.start)
+        if not money and (unit := _UNIT_AT.match(plain, figure.at.end)):
+            rest = rest[: unit.start()] + " " + rest[unit.end() :]
+    return rest, bool(measured)
 
 
 def _between(a: _Said, b: _Said, question: str) -> Difference | None:
     shared = a.words & b.words
     share = len(shared) / max(1, min(len(a.words), len(b.words)))
-    if len(shared) < _LEAST or a.text == b.text:
+    if len(shared) + (a.measured and b.measured) < _LEAST or not shared or a.text == b.text:
         return None
     if _apart(a.text, b.text, question) or framed(a.text) or framed(b.text):
         return None
@@ -124,17 +169,24 @@ def _between(a: _Said, b: _Said, question: str) -> Difference | None:
     # Both say what was asked for, so that they speak of one thing whatever else they say.
     asked = speaks_of(question, a.text) and speaks_of(question, b.text)
     sides = None
-    if (asked and kind == "date") or (share >= _SHARED and (kind == "date" or shared & _ONCE)):
-        sides = _dates(a.text, b.text)
+    once = shared & _ONCE
+    if (asked and kind == "date") or (share >= _SHARED and (kind == "date" or once)):
+        wanted = shared & content(question).keys()
+        verbs = once & wanted or once or wanted
+        each = verbs and verbs <= _ANYWHERE
+        if not (each and _own(a, b, question) and _own(b, a, question)):
+            sides = _dates(_said_of(a.text, verbs), _said_of(b.text, verbs))
     if sides is None and (
         (asked and kind == "number") or share >= (_SHARED if kind == "number" else _CLOSE)
     ):
-        sides = _amounts(a.text, b.text)
+        sides = amounts_apart(a.text, b.text)
     if sides is None and kind in ("person", "place"):
-        sides = _named(a, b, question)
+        sides = _named(a, b, question, kind)
     if sides is not None:
         return _told(a, shared, f"One says {sides[0]}, the other {sides[1]}.", sides)
-    if share >= _CLOSE and len(shared) > _LEAST and opposes(a.text, b.text):
+    alike = share >= _CLOSE and (len(shared) > _LEAST or a.words == b.words)
+    said = (_CORRECTED.sub(" ", a.text), _CORRECTED.sub(" ", b.text))
+    if alike and opposes(*said) and _of_one_matter(a, b, question):
         return _told(a, shared, "One says the opposite of the other.", ("", ""))
     return None
 
@@ -177,104 +229,78 @@ def _listing(text: str, stems: Set[str]) -> str:
 
 def _dates(one: str, other: str) -> tuple[str, str] | None:
     """Years that differ; or in the same year, or without one, days."""
-    mine, theirs = years(one), years(other)
+    mine = [year for year in years(one) if not year.denied]
+    theirs = [year for year in years(other) if not year.denied]
     if apart(mine, theirs):
-        return _listed({year.said for year in mine}), _listed({year.said for year in theirs})
+        return _years_listed(mine), _years_listed(theirs)
     if bool(mine) != bool(theirs):
         return None
     here, there = set(days(one)), set(days(other))
     if here and there and not here & there:
-        return _listed(here), _listed(there)
+        return " and ".join(sorted(here)), " and ".join(sorted(there))
     return None
 
 
-def _amounts(one: str, other: str) -> tuple[str, str] | None:
-    """Figures of one unit, or of one counted thing, that differ; not those of other years."""
-    if apart(years(one), years(other)):
+def _years_listed(said: Collection[Years]) -> str:
+    return " and ".join(sorted({year.said for year in said}))
+
+
+def _named(a: _Said, b: _Said, question: str, kind: str) -> tuple[str, str] | None:
+    """Who or where, where all else is the same, and neither is denied."""
+    mine, theirs = _own(a, b, question), _own(b, a, question)
+    if not mine or not theirs or denies(a.text) or denies(b.text):
         return None
-    mine, theirs = _counted(one), _counted(other)
-    loose = bool(_ABOUT.search(one) or _ABOUT.search(other))
-    if any(converted(x, u, y, v) for u, xs in mine.items() for x in xs
-           for v, ys in theirs.items() for y in ys if u != v):  # fmt: skip
-        return None
-    for unit in sorted(mine.keys() & theirs.keys()):
-        a, b = mine[unit], theirs[unit]
-        if not any(x == y or _near(x, y, loose) for x in a for y in b):
-            shown = "" if unit.startswith(_THING) else unit
-            return _listed(a, shown), _listed(b, shown)
-    return _of_two_units(mine, theirs)
-
-
-def _of_two_units(mine: dict[str, set[str]], theirs: dict[str, set[str]]) -> tuple[str, str] | None:
-    """What differs where each gives one measure of a kind, in a unit of its own.
-
-    Of two that are far from each other, one measures something else: its length, its width.
-    """
-    here, there = _measures(mine), _measures(theirs)
-    for kind in sorted(here.keys() & there.keys()):
-        if len(here[kind]) == len(there[kind]) == 1:
-            (a, said), (b, other) = here[kind][0], there[kind][0]
-            if min(a, b) > 0 and max(a, b) <= _COMPARABLE * min(a, b):
-                return said, other
-    return None
-
-
-def _measures(counted: dict[str, set[str]]) -> dict[str, list[tuple[Decimal, str]]]:
-    """By kind, how much, and how it is said."""
-    found: dict[str, list[tuple[Decimal, str]]] = {}
-    for unit, values in counted.items():
-        for value in values:
-            if known := measure(value, unit):
-                found.setdefault(known[0], []).append((known[1], f"{value} {unit}"))
-    return found
-
-
-def _counted(text: str) -> dict[str, set[str]]:
-    """Figures by their unit of measure, or else by `_THING` and what is counted; no years."""
-    found: dict[str, set[str]] = {}
-    dated = {str(end) for year in years(text) for end in (year.first, year.last)}
-    dated |= {day.split()[0] for day in days(text)}
-    for figure in figures(text):
-        if figure.bare or (figure.value in dated and not figure.unit):
-            continue
-        if unit := figure.unit or _thing(text, figure.value):
-            found.setdefault(unit, set()).add(figure.value)
-    return found
-
-
-def _thing(text: str, value: str) -> str:
-    """`_THING` and the stem of the word behind a figure in digits; empty where none is found."""
-    plain = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
-    found = re.search(rf"(?<![\w.]){re.escape(value)}\s+([^\W\d_]+)", plain)
-    stems = terms(found[1]) if found else []
-    return _THING + stems[-1] if stems and stems[-1] not in _NUMBER_STEMS else ""
-
-
-def _near(one: str, other: str, loose: bool) -> bool:
-    """Whether a figure may be another one rounded."""
-    try:
-        a, b = Decimal(one), Decimal(other)
-    except InvalidOperation:
-        return False
-    if not loose and len(one.rstrip("0.")) == len(other.rstrip("0.")):
-        return False
-    return abs(a - b) <= _ROUNDED * max(abs(a), abs(b))
-
-
-def _named(a: _Said, b: _Said, question: str) -> tuple[str, str] | None:
-    """Who or where, where all else is the same."""
-    mine, theirs = names(a.text), names(b.text)
-    only = [n for n in mine if n in unknown(mine, f"{b.text}\n{question}")]
-    there = [n for n in theirs if n in unknown(theirs, f"{a.text}\n{question}")]
-    if not only or not there:
-        return None
-    named = set(content(" ".join((*only, *there))))
+    named = set(content(" ".join((*mine, *theirs))))
     left, right = a.words - named, b.words - named
     shared = left & right
     if len(shared) < _LEAST or len(shared) < _CLOSE * min(len(left), len(right)):
         return None
-    return " ".join(dict.fromkeys(only)), " ".join(dict.fromkeys(there))
+    # What is sold in Norway may be sold in Sweden.
+    if kind == "place" and not (shared & _IN_ONE_PLACE or _WHERE_IS.search(question)):
+        return None
+    return " ".join(dict.fromkeys(mine)), " ".join(dict.fromkeys(theirs))
 
 
-def _listed(values: set[str], unit: str = "") -> str:
-    return f"{' and '.join(sorted(values))} {unit}".strip()
+def _own(a: _Said, b: _Said, question: str) -> list[str]:
+    """The names of a sentence that the other does not know, nor the question."""
+    said = names(a.text)
+    strange = unknown(said, f"{b.text}\n{question}")
+    return [name for name in said if name in strange]
+
+
+def _of_one_matter(a: _Said, b: _Said, question: str) -> bool:
+    """Whether, of two that say the opposite, none says it of what the other does not speak of.
+
+    What is not approved in America may be approved in Europe, or for children, or in another year.
+    """
+    mine, theirs = _own(a, b, question), _own(b, a, question)
+    then, other = years(a.text), years(b.text)
+    denied = [year for year in then if year.denied], [year for year in other if year.denied]
+    if (mine and theirs) or any(map(apart, (then, *denied), (other, other, then))):
+        return False
+    here, there = denies(a.text), denies(b.text)
+    if (mine and (here or not there)) or (theirs and (there or not here)):
+        return False
+    left, right = _objects(a.text), _objects(b.text)
+    both = left.keys() & right.keys()
+    return not any(left[word] - right[word] and right[word] - left[word] for word in both)
+
+
+def _objects(text: str) -> dict[str, set[str]]:
+    """By preposition, the first stem of what stands behind it: a verb may follow."""
+    found: dict[str, set[str]] = {}
+    for phrase in _OBJECT.finditer(text):
+        if stem := next(iter(content(phrase[2])), ""):
+            found.setdefault(phrase[1].lower(), set()).add(stem)
+    return found
+
+
+def _said_of(text: str, verbs: Set[str]) -> str:
+    """A text without its clauses that give a year for something else than what some words say."""
+    cuts = [0, *(cut.start() for cut in _CLAUSE.finditer(text)), len(text)]
+    parts = (text[start:end] for start, end in pairwise(cuts))
+    return "".join(
+        part
+        for part in parts
+        if not (years(part) and _VERB.search(part) and verbs.isdisjoint(content(part)))
+    )

@@ -6,7 +6,7 @@ which are seldom given in two units.
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 # International units of 1959, US gallon; source: NIST Special Publication 811, appendix B.
 _LENGTHS = {
@@ -37,36 +37,39 @@ _ROUNDED = Decimal("0.02")
 """How far two figures in two units may be from each other, as a share, and be one measure."""
 _DEGREE = Decimal(1)
 """Likewise of temperatures, in kelvins."""
+_FAR = Decimal("0.1")
+"""How far they are, as a share, where the one is no rough conversion of the other."""
+_DEGREES = Decimal(5)
+"""Likewise of temperatures, in kelvins."""
 
 
-def converted(value: str, unit: str, other: str, others_unit: str) -> bool:
-    """Whether figures of two units are one measure, as far as such figures are rounded."""
-    one, two = measure(value, unit), measure(other, others_unit)
-    if one is None or two is None or one[0] != two[0]:
-        return False
-    most = max(abs(one[1]), abs(two[1])) * _ROUNDED
-    return abs(one[1] - two[1]) <= (_DEGREE if one[0] == _TEMPERATURE else most)
+def rounded(kind: str, one: Decimal, other: Decimal) -> bool:
+    """Whether two measures of a kind, in its first unit, are one, as far as such are rounded."""
+    most = _DEGREE if kind == _TEMPERATURE else max(abs(one), abs(other)) * _ROUNDED
+    return abs(one - other) <= most
 
 
-def measure(value: str, unit: str) -> tuple[str, Decimal] | None:
+def far(kind: str, one: Decimal, other: Decimal) -> bool:
+    """Whether two measures of a kind, in its first unit, are not even roughly one."""
+    most = _DEGREES if kind == _TEMPERATURE else max(abs(one), abs(other)) * _FAR
+    return abs(one - other) > most
+
+
+def measure(value: Decimal, unit: str) -> tuple[str, Decimal] | None:
     """What kind of thing a figure measures, and how much in the kind's first unit.
 
     Args:
-        value: In digits, as `numerals.Figure.value`.
+        value: How many of the unit; may be infinite.
         unit: As `numerals.Figure.unit`.
 
     Returns:
-        None where the unit is in no table, or the value no number.
+        None where the unit is in no table.
     """
-    try:
-        figure = Decimal(value)
-    except InvalidOperation:
-        return None
     if unit in ("°c", "°f", "kelvin"):
-        celsius = {"°c": figure, "°f": (figure - 32) * 5 / 9, "kelvin": figure - Decimal("273.15")}
+        celsius = {"°c": value, "°f": (value - 32) * 5 / 9, "kelvin": value - Decimal("273.15")}
         # Above absolute zero, so that a share of it is a share of something.
         return _TEMPERATURE, celsius[unit] + Decimal("273.15")
     if unit not in _UNITS:
         return None
     kind, factor = _UNITS[unit]
-    return kind, figure * factor
+    return kind, value * factor

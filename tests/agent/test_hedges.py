@@ -32,6 +32,10 @@ def score(claim: str, passage: str) -> float:
         (BUILT, "The lighthouse was probably built in 1750."),
         (BUILT, "The lighthouse was built in 1750?"),
         (BUILT, "Was the lighthouse built in 1750?"),
+        ("The bridge opened in 1990.", "The bridge was due to open in 1990."),
+        ("The tower was demolished in 1950.", "The tower is due to be demolished in 1950."),
+        ("The cream cures cancer.", "The company claims to cure cancer."),
+        ("The programme reduced waste.", "The programme aims to reduce waste."),
     ],
 )  # fmt: skip
 def test_what_is_not_said_as_a_fact_does_not_bear_out_a_plain_claim(
@@ -73,8 +77,37 @@ def test_a_claim_that_keeps_the_hedge_or_takes_what_stands_beside_it_is_borne_ou
 @pytest.mark.parametrize(
     ("claim", "passage"),
     [
+        ("The flight was cancelled because of fog.", "The flight was cancelled due to fog."),
+        ("The delay was caused by a broken rail.", "The delay was due to a broken rail."),
+        ("The closure was caused by poor health.", "The closure was due to poor health."),
+        ("Henry had a claim on the throne.", "Henry had a claim to the throne."),
+        ("Henry gave up his claim on land.", "Henry gave up his claim to land."),
+        ("The heir kept a legal claim on Lund.", "The heir kept a legal claim to Lund."),
+    ],
+)
+def test_a_cause_or_a_title_in_words_of_a_plan_is_a_fact(claim: str, passage: str) -> None:
+    assert score(claim, passage) >= ENOUGH
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "The programme's goal is to reduce waste.",
+        "The purpose of the programme is to reduce waste.",
+        "The programme is intended to reduce waste.",
+        "The programme's main objective is to reduce waste.",
+    ],
+)
+def test_a_claim_that_names_an_aim_says_no_more_than_an_aim(claim: str) -> None:
+    assert score(claim, "The programme aims to reduce waste.") >= ENOUGH
+
+
+@pytest.mark.parametrize(
+    ("claim", "passage"),
+    [
         ("All ships sank in the storm.", "Some ships sank in the storm."),
         ("Most of the ships sank in the storm.", "Few of the ships sank in the storm."),
+        ("All 30 ships sank in the storm.", "Of the 30 ships, some ships sank in the storm."),
         ("Every ship sank in the storm.", "Most of the ships sank in the storm."),
     ],
 )
@@ -87,6 +120,12 @@ def test_what_is_said_of_some_is_not_said_of_all(claim: str, passage: str) -> No
     ("claim", "passage"),
     [
         ("All 300 ships sank.", "All 300 ships sank, some of them at night."),
+        (
+            "All employees get a laptop.",
+            "All 120 employees get a laptop; some employees also get a phone.",
+        ),
+        ("Each member has a vote.", "Each of the 12 members has a vote; some members have two."),
+        ("At most 12 ships sank.", "Some ships sank, at most 12."),
         ("All the people left.", "All the people of some towns left."),
         ("Most ships sank.", "All ships sank in some 3 hours."),
     ],
