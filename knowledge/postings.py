@@ -81,13 +81,17 @@ def load(folder: Path) -> Postings:
     """
     import numpy as np
 
-    return Postings(
+    lists = Postings(
         (folder / _TERMS).read_bytes(),
         np.load(folder / _BOUNDS),
         np.load(folder / _TEXTS, mmap_mode="r"),
         np.load(folder / _COUNTS, mmap_mode="r"),
         np.load(folder / _LENGTHS),
     )
+    ends = len(lists.terms), len(lists.texts)
+    if tuple(lists.bounds[:, -1].tolist()) != ends or len(lists.counts) != ends[1]:
+        raise ValueError(f"the lists in {folder} are of several lengths")
+    return lists
 
 
 def count(texts: Iterable[str], terms: Callable[[str], Sequence[str]]) -> Postings:

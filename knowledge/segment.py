@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _ROWS, _OWNERS, _DOCUMENTS, _VECTORS = "rows.npy", "owners.npy", "documents.json", "vectors.npy"
 _COPY = 10_000
-"""Vectors copied at a time, so that a large library is never in memory at once."""
+"""Vectors written at a time, so that a large library's are never in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +75,23 @@ def load(folder: Path) -> Segment:
     import numpy as np
 
     vectors = folder / _VECTORS
-    return Segment(
+    opened = Segment(
         np.load(folder / _ROWS),
         np.load(folder / _OWNERS),
         json.loads((folder / _DOCUMENTS).read_text(encoding="utf-8")),
         np.load(vectors, mmap_mode="r") if vectors.exists() else None,
         postings.load(folder),
     )
+    lengths = {len(opened.owners), len(opened.words.lengths)}
+    if opened.vectors is not None:
+        lengths.add(len(opened.vectors))
+    if (
+        lengths != {len(opened.rows)}
+        or int(opened.owners[-1]) + 1 != len(opened.documents)
+        or any(opened.documents.values()) != (opened.vectors is not None)
+    ):
+        raise ValueError(f"the arrays in {folder} are not of the same chunks")
+    return opened
 
 
 def write(
@@ -136,8 +146,9 @@ def write(
     postings.join(lists, whole).save(folder)
     if any(documents.values()):
         wanted = [i for i, (_, document, _) in enumerate(chunks) if flags[document]]
-        made = vectors([chunk_id(doc, n) for _, doc, n in (chunks[i] for i in wanted)])
-        _write_vectors(folder / _VECTORS, kept, places, made, places[-1][wanted], len(rows))
+        ids = [chunk_id(doc, n) for _, doc, n in (chunks[i] for i in wanted)]
+        at = places[-1][wanted]
+        _write_vectors(folder / _VECTORS, kept, places, at, ids, vectors, len(rows))
 
 
 def _spread(live: NDArray[np.bool_], places: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -153,21 +164,34 @@ def _write_vectors(
     path: Path,
     kept: Sequence[Part],
     places: Sequence[NDArray[np.int32]],
-    made: Vectors,
-    made_at: NDArray[np.int32],
+    fresh: NDArray[np.int32],
+    ids: Sequence[str],
+    get: Callable[[Sequence[str]], Vectors],
     count: int,
 ) -> None:
-    """Write vectors at their places; all other rows stay zero."""
+    """Write vectors at their places; all other rows stay zero.
+
+    Not through a map of the file: where the disk is full, that ends the process.
+    """
     import numpy as np
 
-    held = [one.segment.vectors for one in kept]
-    width = next((some.shape[1] for some in (*held, made) if some is not None and len(some)), 0)
-    matrix = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(count, width))
-    for one, vectors, at in zip(kept, held, places, strict=False):
-        if vectors is not None:
-            living = np.flatnonzero(one.live)
-            for start in range(0, len(living), _COPY):
-                matrix[at[start : start + _COPY]] = vectors[living[start : start + _COPY]]
-    if len(made):
-        matrix[made_at] = made
-    matrix.flush()
+    old = [
+        (vectors, np.flatnonzero(one.live), at)
+        for one, at in zip(kept, places, strict=False)
+        if (vectors := one.segment.vectors) is not None
+    ]
+    width = old[0][0].shape[1] if old else get(ids[:1]).shape[1]
+    with path.open("wb") as file:
+        about = {"descr": "<f4", "fortran_order": False, "shape": (count, width)}
+        np.lib.format.write_array_header_1_0(file, about)
+        for start in range(0, count, _COPY):
+            end = min(count, start + _COPY)
+            block = np.zeros((end - start, width), dtype="<f4")
+            for vectors, living, at in old:
+                # Places ascend, as rows do.
+                some = slice(*np.searchsorted(at, (start, end)))
+                block[at[some] - start] = vectors[living[some]]
+            some = slice(*np.searchsorted(fresh, (start, end)))
+            if len(here := fresh[some]):
+                block[here - start] = get(ids[some])
+            file.write(block.data)

@@ -8,8 +8,8 @@ costs it nothing.
 
 A picture is a list of segments, each of later rows than the one before, and of what of them still
 counts: what is added makes a segment of its own, or is joined with the last ones while those are
-small beside it. So each is at least twice as long as the next, few are read, and a chunk is copied
-about as often as there are segments: the logarithmic method (Bentley and Saxe, Decomposable
+small beside it. So each is written at least twice as long as the next, few are read, and a chunk is
+copied about as often as there are segments: the logarithmic method (Bentley and Saxe, Decomposable
 searching problems, 1980), as in Lucene.
 """
 
@@ -49,6 +49,8 @@ _SMALL = 1000
 """Chunks; a segment of fewer is joined with what comes after it, whatever that is."""
 _DEAD = 4
 """A segment of which one chunk in so many no longer counts is written anew without those."""
+_DAMAGE = OSError, ValueError, LookupError, TypeError, EOFError
+"""What reading a damaged or missing file raises, NumPy's or JSON's."""
 _opening = threading.Lock()
 """NumPy reads the head of a file with Python's own parser, which several threads must not use at
 once before Python 3.11.9 (CPython issue 106905)."""
@@ -65,15 +67,13 @@ class Snapshot:
     owners: NDArray[np.int32]
     """Which of `documents` each chunk belongs to."""
     documents: tuple[str, ...]
-    """Those of the segments; some may have no chunk that counts."""
+    """Those of the segments, one after the other: some have no chunk that counts, and one may be
+    there twice, of which one counts."""
     words: LexicalIndex
     embedder: str
     """Whose vectors they are."""
-
-    @property
-    def dense(self) -> bool:
-        """Whether there are vectors."""
-        return any(part.segment.vectors is not None for part in self.parts)
+    dense: bool
+    """Whether any of the chunks has a vector."""
 
     def near(self, vector: Vectors, positions: Positions | None = None) -> Vectors:
         """The cosines of a query's unit vector, shape (d,), and the chunks' vectors.
@@ -134,7 +134,7 @@ def build(catalog: Catalog, store: DenseStore, folder: Path, live: set[str]) -> 
             parts.append((made[-1].name, np.ones(size, dtype=bool)))
         # A name never used before: who keeps a picture open knows by it whether it is current.
         made.append(Path(tempfile.mkdtemp(prefix=_PICTURE, dir=folder)))
-        np.save(made[-1] / _LIVE, np.concatenate([np.zeros(0, bool), *(live for _, live in parts)]))
+        np.save(made[-1] / _LIVE, np.concatenate([np.zeros(0, bool), *(mask for _, mask in parts)]))
         about = {"embedder": catalog.meta("embedder"), "segments": [name for name, _ in parts]}
         (made[-1] / _LIST).write_text(json.dumps(about), encoding="utf-8")
         _sync(made[-1])
@@ -230,7 +230,7 @@ def open_current(catalog: Catalog, folder: Path) -> Snapshot | None:
             return None
         # A sync may publish and clear away between our reading the name and opening the files. A
         # damaged picture is as good as lost: the next sync builds another.
-        with suppress(OSError, ValueError, LookupError), _opening:
+        with suppress(*_DAMAGE), _opening:
             return _open(folder, name)
     return None
 
@@ -243,14 +243,18 @@ def _open(folder: Path, name: str) -> Snapshot:
     parts: list[Part] = []
     documents: list[str] = []
     rows, owners = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int32)]
-    start = 0
+    start, dense = 0, False
     for one in about["segments"]:
         opened = segment.load(folder / one)
         live = every[start : (start := start + len(opened.rows))]
         parts.append(Part(one, opened, live, int(np.count_nonzero(live))))
+        embedded = np.array([*opened.documents.values()], dtype=bool)
+        dense = dense or bool(embedded[opened.owners[live]].any())
         rows.append(opened.rows[live])
         owners.append(opened.owners[live] + np.int32(len(documents)))
         documents += opened.documents
+    if start != len(every):
+        raise ValueError(f"{name} names other segments than it was made of")
     words = [(p.segment.words, None if p.count == len(p.live) else p.live) for p in parts]
     return Snapshot(
         tuple(parts),
@@ -259,15 +263,20 @@ def _open(folder: Path, name: str) -> Snapshot:
         tuple(documents),
         LexicalIndex(words),
         about["embedder"],
+        dense,
     )
 
 
 def clear_others(catalog: Catalog, folder: Path) -> None:
     """Delete pictures that nothing points to. Who has one open keeps it (POSIX)."""
-    keep = {catalog.meta(_CURRENT)}
-    with suppress(OSError, ValueError, LookupError):
-        about = (folder / catalog.meta(_CURRENT) / _LIST).read_text(encoding="utf-8")
-        keep.update(json.loads(about)["segments"])
+    keep = {current} if (current := catalog.meta(_CURRENT)) else set()
+    if current:
+        try:
+            about = (folder / current / _LIST).read_text(encoding="utf-8")
+            keep.update(json.loads(about)["segments"])
+        except _DAMAGE:
+            # What it is made of is not known just now; the next sync clears up.
+            return
     for kind in (_PICTURE, _SEGMENT):
         for other in folder.glob(f"{kind}*"):
             if other.name not in keep:

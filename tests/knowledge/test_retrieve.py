@@ -53,7 +53,7 @@ def pictured(
         segment = Segment(rows[a:b], number[a:b], {}, held, lexical.count(texts[a:b]))
         parts.append(Part("", segment, np.ones(b - a, dtype=bool), b - a))
     words = LexicalIndex([(part.segment.words, None) for part in parts])
-    return Snapshot(tuple(parts), rows, number, documents, words, "test")
+    return Snapshot(tuple(parts), rows, number, documents, words, "test", vectors is not None)
 
 
 def picture(*, vectors: bool = True, cuts: tuple[int, ...] = ()) -> Snapshot:

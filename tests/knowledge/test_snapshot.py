@@ -197,3 +197,51 @@ def test_a_build_that_fails_leaves_nothing_behind(stock: Stock) -> None:
         stock.publish()
     left = {path.name for path in (stock.folder / "pictures").iterdir()}
     assert left == {before.parts[0].name, stock.catalog.meta("snapshot")}
+
+
+FILES = (
+    "rows.npy", "owners.npy", "documents.json", "vectors.npy", "terms.bin", "terms.npy",
+    "texts.npy", "counts.npy", "lengths.npy",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*FILES, "segments.json", "live.npy"])
+@pytest.mark.parametrize("damage", ["gone", "empty", "short"])
+def test_a_picture_with_a_damaged_file_is_as_good_as_lost(
+    stock: Stock, name: str, damage: str
+) -> None:
+    for _ in range(3):
+        stock.put(6)
+    same(stock)
+    (file,) = (stock.folder / "pictures").glob(f"*/{name}")
+    whole = file.read_bytes()
+    if damage == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(b"" if damage == "empty" else whole[: len(whole) // 2])
+    assert snapshot.open_current(stock.catalog, stock.folder / "pictures") is None
+    assert len(same(stock).rows) == 18
+
+
+def test_what_a_picture_is_made_of_is_not_cleared_away_while_its_list_cannot_be_read(
+    stock: Stock,
+) -> None:
+    stock.put(6)
+    (part,) = stock.publish().parts
+    (listed,) = (stock.folder / "pictures").glob("*/segments.json")
+    away = listed.rename(listed.with_name("away"))
+    snapshot.clear_others(stock.catalog, stock.folder / "pictures")
+    assert (stock.folder / "pictures" / part.name).is_dir()
+    away.rename(listed)
+    assert len(same(stock).rows) == 6
+
+
+def test_vectors_of_documents_that_are_gone_are_no_vectors(stock: Stock) -> None:
+    first = stock.put(2)
+    for _ in range(9):
+        stock.put(2, embedded=False)
+    assert same(stock).dense
+    stock.live.discard(first)
+    picture = same(stock)
+    assert len(picture.parts[0].live) == 20
+    assert not picture.dense
