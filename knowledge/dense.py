@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from knowledge.errors import LibraryCorrupt, StoreFailed, StoreUnreachable
 
@@ -203,24 +203,33 @@ class _Collection:
             return chromadb.PersistentClient(path=str(self.place), settings=settings)
         import httpx
 
-        alive = f"{self.place.rstrip('/')}/api/v2/heartbeat"
-        if httpx.get(alive, timeout=min(_SIGN_OF_LIFE, self._patience)).status_code == 404:
+        api = f"{self.place.rstrip('/')}/api/v2"
+        soon = min(_SIGN_OF_LIFE, self._patience)
+        if httpx.get(f"{api}/heartbeat", timeout=soon).status_code == 404:
             raise ValueError("what answers there is no Chroma server, or an old one (404)")
         url = urlsplit(self.place)
         key = os.environ.get("CHROMA_API_KEY", "")
+        headers = {"x-chroma-token": key} if key else None
+        tenant = os.environ.get("CHROMA_TENANT", "default_tenant")
+        database = os.environ.get("CHROMA_DATABASE", "default_database")
+        # Chroma's own client asks for these as it is made, and would wait for ever. What comes
+        # back is its to judge.
+        httpx.get(
+            f"{api}/tenants/{quote(tenant, safe='')}/databases/{quote(database, safe='')}",
+            headers=headers,
+            timeout=httpx.Timeout(self._patience, connect=soon),
+        )
         client = chromadb.HttpClient(
             host=url.hostname or "localhost",
             port=url.port or (443 if url.scheme == "https" else 8000),
             ssl=url.scheme == "https",
-            headers={"x-chroma-token": key} if key else None,
-            tenant=os.environ.get("CHROMA_TENANT", "default_tenant"),
-            database=os.environ.get("CHROMA_DATABASE", "default_database"),
+            headers=headers,
+            tenant=tenant,
+            database=database,
             settings=settings,
         )
         if (session := getattr(client._server, "_session", None)) is not None:
-            session.timeout = httpx.Timeout(
-                self._patience, connect=min(_SIGN_OF_LIFE, self._patience)
-            )
+            session.timeout = httpx.Timeout(self._patience, connect=soon)
         return client
 
 
@@ -365,8 +374,9 @@ class Records:
 
     def delete(self, of: Sequence[str]) -> None:
         """Remove all that was added as `of` one of these."""
-        for one in of:
-            self._at.with_it(partial(_delete, where={"of": one}), None)
+        for i in range(0, len(of), self._at.batch):
+            some = {"$in": list(of[i : i + self._at.batch])}
+            self._at.with_it(partial(_delete, where={"of": some}), None)
 
     def close(self) -> None:
         """Let go of files, threads and connections."""

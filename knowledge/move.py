@@ -11,33 +11,29 @@ import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from knowledge import shelf, snapshot
 from knowledge.catalog import Catalog
+from knowledge.copying import PAGE, Tell, copy_documents, stored, wanted, without_vectors
 from knowledge.errors import KnowledgeError, StoreFailed, TargetNotEmpty
-from knowledge.report import Progress
 from knowledge.shared.library import SharedLibrary
 from knowledge.tidy import take_back_vectors, tidy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from knowledge.dense import Vectors
+    from knowledge.dense import DenseStore
     from knowledge.library import Library
+    from knowledge.report import Progress
     from knowledge.shelf import Shelf
     from knowledge.sources import Entry
-    from knowledge.types import Chunk, Document
 
-_PAGE = 50
-"""Documents copied, and compared, at once."""
-
-Tell = Callable[[Progress], None]
+Lists: TypeAlias = tuple[list[str], list[str]]
+"""What was added to a library, and what was taken out of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +56,7 @@ class Moved:
     was_there: bool
     """Whether the place held all of it already."""
     note: str = ""
-    """What could not be taken along."""
+    """What could not be taken along, or is left as it is there."""
 
 
 async def move(
@@ -98,11 +94,15 @@ async def move(
         return await arrival.copy(library, root, to, tell)
     if not isinstance(library, SharedLibrary):
         return await library._write(lambda at: _within(library.root, at, to, tell))
+    from knowledge.shared import departure
     from knowledge.writer import Writer
 
     own = Writer(root)
-    return await library._write(
-        lambda at: own.locked(lambda: _out_of_shared(library, root, at, to, force, tell))
+    return await departure.leave(
+        library,
+        lambda at: own.locked(
+            lambda: _out_of_shared(root, at, to, departure.lists(library, at), force, tell)
+        ),
     )
 
 
@@ -110,8 +110,11 @@ def _within(root: Path, at: Shelf, to: Place, tell: Tell) -> Moved:
     """Have the vectors of a library of one's own in another place."""
     with as_kept(at) as kept:
         if kept.store.place == to.url:
+            _give_up(root)
             return replace(_moved(at.catalog), was_there=True)
-        moved = _to_generation(root, kept, to, tell)
+        sources = kept.catalog.sources
+        lists = sources.paths("roots"), sources.paths("excluded")
+        moved = _to_generation(root, kept, to, lists, tell)
         if kept.store.place:
             # A server that does not answer keeps a collection that nothing names.
             with suppress(KnowledgeError):
@@ -134,22 +137,33 @@ def as_kept(at: Shelf) -> Iterator[Shelf]:
 
 
 def _out_of_shared(
-    library: SharedLibrary, root: Path, at: Shelf, to: Place, force: bool, tell: Tell
+    root: Path, at: Shelf, to: Place, lists: Lists, force: bool, tell: Tell
 ) -> Moved:
     """Make a shared library's copy that of the folder."""
     base = shelf.current(root)
-    if (base / "catalog.sqlite").exists() and (difference := _unlike(base, at, to)):
-        if not force:
-            raise TargetNotEmpty(
-                f"The folder {root} holds a library already, and {difference}.",
-                hint="The same command with --replace puts the shared one in its place.",
-            )
-    elif (base / "catalog.sqlite").exists():
+    if not (base / "catalog.sqlite").exists():
+        return _to_generation(root, at, to, lists, tell)
+    if (difference := _unlike(base, at, to, lists)) is None:
+        _give_up(root)
         return replace(_moved(at.catalog), was_there=True)
-    return _to_generation(root, at, to, tell)
+    if not force:
+        raise TargetNotEmpty(
+            f"The folder {root} holds a library already, and {difference}.",
+            hint="The same command with --replace puts the shared one in its place.",
+        )
+    before = _away(base)
+    try:
+        moved = _to_generation(root, at, to, lists, tell)
+        if before is not None:
+            with suppress(KnowledgeError):
+                before.clear()
+    finally:
+        if before is not None:
+            before.close()
+    return moved
 
 
-def _unlike(base: Path, at: Shelf, to: Place) -> str | None:
+def _unlike(base: Path, at: Shelf, to: Place, lists: Lists) -> str | None:
     """What a library has that is in a folder, and this one has not; None where they are equal."""
     catalog = Catalog(base / "catalog.sqlite")
     there = catalog.meta("store") if catalog.meta("embedder") else to.url
@@ -158,31 +172,54 @@ def _unlike(base: Path, at: Shelf, to: Place) -> str | None:
         return "its vectors are kept elsewhere"
     other = shelf.Shelf(base, partial(shelf.store_in, url=to.url))
     try:
-        return _differs(at, other)
+        return _differs(at, other, lists)
     finally:
         other.close()
 
 
-def _to_generation(root: Path, at: Shelf, to: Place, tell: Tell) -> Moved:
+def _away(base: Path) -> DenseStore | None:
+    """The vectors of a generation, if they are on a server."""
+    catalog = Catalog(base / "catalog.sqlite")
+    try:
+        url = catalog.meta("store")
+    finally:
+        catalog.close()
+    return shelf.store_in(base, url) if url else None
+
+
+def _give_up(root: Path, *, but: Path | None = None) -> None:
+    """Delete copies that were begun, and what of them is on a server that answers."""
+    for begun in root.glob("moving-*"):
+        if begun == but:
+            continue
+        with suppress(KnowledgeError):
+            if (store := _away(begun)) is not None:
+                try:
+                    store.clear()
+                finally:
+                    store.close()
+        shutil.rmtree(begun, ignore_errors=True)
+
+
+def _to_generation(root: Path, at: Shelf, to: Place, lists: Lists, tell: Tell) -> Moved:
     """Copy into a new generation of the library in a folder, and have it count."""
     name = f"moving-{hashlib.sha256(to.url.encode()).hexdigest()[:8]}"
     base = root / name
-    for other in root.glob("moving-*"):
-        if other != base:
-            shutil.rmtree(other, ignore_errors=True)
+    _give_up(root, but=base)
     base.mkdir(exist_ok=True, mode=0o700)
     new = shelf.Shelf(base, partial(shelf.store_in, url=to.url))
     try:
         new.store.count()  # raises where the server does not answer, also if nothing has vectors
         take_back_vectors(new.catalog, new.store)
-        _copy_documents(at, new, tell)
-        _copy_sources(at, new)
-        if (difference := _differs(at, new)) is not None:
+        ids = wanted(at.catalog)
+        copy_documents(at, new, ids, tell)
+        _copy_sources(at, new, lists)
+        if (difference := _differs(at, new, lists)) is not None:
             raise StoreFailed(
                 f"The copy is not equal to the library: {difference}. Nothing has changed.",
                 hint=f"Begin afresh: rm -r '{base}', and run the command again.",
             )
-        moved = _moved(new.catalog)
+        moved = replace(_moved(new.catalog), note=without_vectors(at, new, ids))
     finally:
         new.close()
     ready = root / f"generation-{uuid.uuid4().hex[:12]}"
@@ -191,80 +228,15 @@ def _to_generation(root: Path, at: Shelf, to: Place, tell: Tell) -> Moved:
     return moved
 
 
-def wanted(catalog: Catalog) -> list[str]:
-    """The documents that a library's sources or tags name, in the order of their rows.
-
-    Of passages that score the same, the first row's comes first: a copy is to keep that.
-    """
-    named = {entry.document_id for entry in catalog.sources.entries() if entry.document_id}
-    named |= catalog.tags.documents()
-    ordered = dict.fromkeys(doc for _, doc, _ in catalog.documents.chunk_keys(named))
-    return [*ordered, *sorted(named - ordered.keys())]
-
-
-def stored(at: Shelf, ids: Iterable[str]) -> list[tuple[Document, list[Chunk], Vectors | None]]:
-    """Documents with their chunks and vectors, as they are stored; None for those without.
-
-    Raises:
-        StoreFailed: The store has lost some of them.
-    """
-    import numpy as np
-
-    documents = at.catalog.documents
-    bare = set(documents.unembedded())
-    found = [(documents.get(doc), [chunk for chunk, _ in documents.chunks_of(doc)]) for doc in ids]
-    names = [chunk.id for document, chunks in found if document.id not in bare for chunk in chunks]
-    held, vectors = at.store.get(names)
-    row = {name: n for n, name in enumerate(held)}
-    if len(row) < len(names):
-        raise StoreFailed(
-            f"The vector store has lost {len(names) - len(row)} vectors.",
-            hint="agent sync --rebuild makes them anew from the documents; then move it.",
-        )
-    none = np.zeros((0, vectors.shape[1]), dtype=np.float32)
-    return [
-        (
-            document,
-            chunks,
-            None
-            if document.id in bare
-            else vectors[[row[chunk.id] for chunk in chunks]] if chunks else none,
-        )
-        for document, chunks in found
-    ]  # fmt: skip
-
-
-def _copy_documents(at: Shelf, new: Shelf, tell: Tell) -> None:
-    ids = wanted(at.catalog)
-    bare = set(at.catalog.documents.unembedded())
-    there = new.catalog.documents
-    # What was copied while it had no vectors yet is copied again.
-    late = set(there.unembedded()) - bare
-    missing = [doc for doc in ids if not there.has(doc) or doc in late]
-    for key in ("embedder", "store"):
-        value = new.store.place if key == "store" else at.catalog.meta(key)
-        if at.catalog.meta("embedder"):
-            new.catalog.set_meta(key, value)
-    for i in range(0, len(missing), _PAGE):
-        page = missing[i : i + _PAGE]
-        tell(Progress("read", i, len(missing), "documents"))
-        for document, chunks, vectors in stored(at, page):
-            if vectors is not None:
-                there.begin_vectors([(document.id, len(chunks))])
-                new.store.put([chunk.id for chunk in chunks], vectors)
-            there.put(document, chunks, embedded=vectors is not None, entries=())
-
-
-def _copy_sources(at: Shelf, new: Shelf) -> None:
+def _copy_sources(at: Shelf, new: Shelf, lists: Lists) -> None:
     """Have the sources of a library, what was added and taken out, and its tags."""
-    old, here = at.catalog.sources, new.catalog.sources
-    lists: tuple[Sequence[str], Sequence[str]] = old.paths("roots"), old.paths("excluded")
-    here.change_paths("roots", drop=here.paths("roots"), add=[*lists[0], *_elsewhere(at)])
+    here = new.catalog.sources
+    here.change_paths("roots", drop=here.paths("roots"), add=lists[0])
     here.change_paths("excluded", drop=here.paths("excluded"), add=lists[1])
     for tag in new.catalog.tags.all():
         new.catalog.tags.drop(tag.name)
     new.catalog.tags.take_over(at.catalog.tags)
-    entries = old.entries()
+    entries = at.catalog.sources.entries()
     names = {entry.source for entry in entries}
     here.stage(entries)
     live = {entry.document_id for entry in entries if entry.document_id}
@@ -273,44 +245,29 @@ def _copy_sources(at: Shelf, new: Shelf) -> None:
     tidy(new.catalog, new.store, new.snapshots)
 
 
-def _elsewhere(at: Shelf) -> list[str]:
-    """Roots for what other nodes of this machine added; another's file is kept without one."""
-    from knowledge.filters import under
-    from knowledge.scan import is_foreign
+def _differs(at: Shelf, other: Shelf, lists: Lists) -> str | None:
+    """What of a library is not in another as it is in the first; None where all is.
 
-    roots = at.catalog.sources.paths("roots")
-    return sorted(
-        {
-            entry.root
-            for entry in at.catalog.sources.entries()
-            if not under(entry.source, roots) and not is_foreign(entry.source)
-        }
-    )
-
-
-def _differs(at: Shelf, other: Shelf) -> str | None:
-    """What of a library is not in another as it is in the first; None where they are equal."""
+    That the other has vectors which the first has not, or not any more, is no difference.
+    """
     import numpy as np
 
     if _entries(at.catalog) != _entries(other.catalog):
         return "its sources are others"
+    sources = other.catalog.sources
+    if (sources.paths("roots"), sources.paths("excluded")) != lists:
+        return "what was added to it, or taken out, is not the same"
     ids = wanted(at.catalog)
     if set(ids) != set(wanted(other.catalog)):
         return "its documents are others"
-    for i in range(0, len(ids), _PAGE):
-        page = ids[i : i + _PAGE]
-        try:
-            copied = stored(other, page)
-        except StoreFailed as error:
-            return str(error)
+    for i in range(0, len(ids), PAGE):
+        page = ids[i : i + PAGE]
         for (document, chunks, vectors), (text, cut, copy) in zip(
-            stored(at, page), copied, strict=True
+            stored(at, page), stored(other, page), strict=True
         ):
             if document != text or chunks != cut:
                 return f"the text of document {document.id} is another"
-            if (vectors is None) != (copy is None) or (
-                vectors is not None and copy is not None and not np.array_equal(vectors, copy)
-            ):
+            if vectors is not None and (copy is None or not np.array_equal(vectors, copy)):
                 return f"the vectors of document {document.id} are others"
     return None
 

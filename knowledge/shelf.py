@@ -29,8 +29,10 @@ _PARTS = ("catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm", "collect
 _FOLDERS = ("chroma", "snapshots")
 SHARED = "shared"
 """Below a library's folder: this machine's caches of libraries that several machines share."""
+OWN = "shared-own"
+"""Beside them: which machine this is, and what was added on it; see `knowledge.shared.own`."""
 _MAY_BE_FIRST = {
-    "write.lock", "writer.pid", ".gitignore", "catalog.sqlite-journal", SHARED, *_PARTS
+    "write.lock", "writer.pid", ".gitignore", "catalog.sqlite-journal", SHARED, OWN, *_PARTS
 }  # fmt: skip
 """What a library that is being made may hold before it is one."""
 
@@ -41,8 +43,17 @@ class Shelf:
     def __init__(self, base: Path, make_store: Callable[[Path], DenseStore]) -> None:
         self.base = base
         self.catalog = Catalog(base / "catalog.sqlite")
+        self._file = _identity(base)
         self.store = make_store(base)
         self.snapshots = base / "snapshots"
+
+    def is_there(self, *, gone: bool) -> bool:
+        """Whether the folder still holds the catalogue that was opened; `gone` where it has none.
+
+        An open file stays readable when it is deleted (POSIX), and nobody else sees it.
+        """
+        there = _identity(self.base)
+        return gone if there is None else there == self._file
 
     def close(self) -> None:
         """Let go of files."""
@@ -53,33 +64,42 @@ class Shelf:
 class Shelves:
     """The generation that counts, kept open. Safe to share between threads.
 
-    One that a rebuild has replaced is closed by its last user.
+    One that a rebuild has replaced, or that was deleted, is closed by its last user.
     """
 
     def __init__(self, root: Path, make_store: Callable[[Path], DenseStore]) -> None:
         self._root = root
         self._make_store = make_store
         self._lock = threading.Lock()
-        self._users: Counter[Path] = Counter()
+        self._users: Counter[Shelf] = Counter()
+        self.derived = False
+        """Whether it may be deleted at any time, and is then made anew. A library of one's own is
+        not: it may be on a disk that is away."""
         self.shelf = self._open()
 
     @contextmanager
     def use(self) -> Iterator[Shelf]:
         """The generation that counts now; it stays open while it is used."""
         with self._lock:
-            if self.shelf.base != current(self._root):
+            if self.shelf.base != current(self._root) or not self.shelf.is_there(
+                gone=not self.derived
+            ):
+                if self.derived:
+                    self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
                 before, self.shelf = self.shelf, self._open()
-                if not self._users[before.base]:
+                if not self._users[before]:
                     before.close()
             used = self.shelf
-            self._users[used.base] += 1
+            self._users[used] += 1
         try:
             yield used
         finally:
             with self._lock:
-                self._users[used.base] -= 1
-                if used is not self.shelf and not self._users[used.base]:
-                    used.close()
+                self._users[used] -= 1
+                if not self._users[used]:
+                    del self._users[used]
+                    if used is not self.shelf:
+                        used.close()
 
     def close(self) -> None:
         """Let go of files."""
@@ -99,6 +119,15 @@ class Shelves:
             if current(self._root) == base:
                 return opened
             opened.close()
+
+
+def _identity(base: Path) -> tuple[int, int] | None:
+    """Which file a generation's catalogue is; None where there is none."""
+    try:
+        found = os.stat(base / "catalog.sqlite")
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def store_in(base: Path, url: str) -> DenseStore:

@@ -267,17 +267,28 @@ def _open(folder: Path, name: str) -> Snapshot:
     )
 
 
+def is_there(catalog: Catalog, folder: Path) -> bool:
+    """Whether the published picture and its segments are there; none of them is opened."""
+    names = _segments(folder, current) if (current := catalog.meta(_CURRENT)) else None
+    return names is not None and all((folder / name).is_dir() for name in names)
+
+
 def clear_others(catalog: Catalog, folder: Path) -> None:
     """Delete pictures that nothing points to. Who has one open keeps it (POSIX)."""
-    keep = {current} if (current := catalog.meta(_CURRENT)) else set()
-    if current:
-        try:
-            about = (folder / current / _LIST).read_text(encoding="utf-8")
-            keep.update(json.loads(about)["segments"])
-        except _DAMAGE:
-            # What it is made of is not known just now; the next sync clears up.
-            return
+    current = catalog.meta(_CURRENT)
+    keep = _segments(folder, current) if current else []
+    if keep is None:
+        # What it is made of is not known just now; the next sync clears up.
+        return
     for kind in (_PICTURE, _SEGMENT):
         for other in folder.glob(f"{kind}*"):
-            if other.name not in keep:
+            if other.name not in (current, *keep):
                 shutil.rmtree(other, ignore_errors=True)
+
+
+def _segments(folder: Path, picture: str) -> list[str] | None:
+    """The names of a picture's segments; None where its list cannot be read."""
+    with suppress(*_DAMAGE):
+        about = json.loads((folder / picture / _LIST).read_text(encoding="utf-8"))
+        return [str(name) for name in about["segments"]]
+    return None

@@ -328,12 +328,6 @@ class Synchronizer:
         """Journal and write vectors: those given, or else the ones of the texts."""
         if self.embedder is None:
             return
-        if not self._signed:
-            if self.share is not None:
-                self.share.sign(self.embedder.name)
-            self.catalog.set_meta("store", self.store.place)
-            self.catalog.set_meta("embedder", self.embedder.name)
-            self._signed = True
         self.catalog.documents.begin_vectors(sizes)
         if vectors is None:
             vectors = self.embedder.embed(
@@ -343,6 +337,13 @@ class Synchronizer:
                 ),
                 cancelled=self.cancelled,
             )
+        # Now that there is something to store: the first embedder is the library's for good.
+        if not self._signed:
+            if self.share is not None:
+                self.share.sign(self.embedder.name)
+            self.catalog.set_meta("store", self.store.place)
+            self.catalog.set_meta("embedder", self.embedder.name)
+            self._signed = True
         self.store.put([chunk_id(doc, n) for doc, size in sizes for n in range(size)], vectors)
 
     def _embed_missing(self) -> None:

@@ -14,6 +14,7 @@ import click
 
 from agent.cli import exits
 from agent.cli.group import Group, command
+from agent.cli.library import parts_for
 from agent.cli.library_move import move
 from agent.cli.terminal import Console, one_line
 from agent.cli.text import plural, short_path, size
@@ -111,17 +112,11 @@ def _tag_name(name: str) -> str:
     return name.strip()
 
 
-def _parts(console: Console) -> Parts:
-    from agent.wiring import Parts
-
-    return Parts.from_env({"library": console.library}, notify=console.note)
-
-
 def _do(console: Console, work: Callable[[Library], Awaitable[None]]) -> None:
     async def run(lib: Library) -> None:
         await work(lib)
 
-    parts = _parts(console)
+    parts = parts_for(console)
     if not parts.library_holds_something:
         raise AgentError("The library is empty.", hint="agent add PATH")
     with parts.open_library() as lib:
@@ -148,7 +143,7 @@ class _Listed:
 
 
 def _list(console: Console, *, as_json: bool) -> int:
-    parts = _parts(console)
+    parts = parts_for(console)
     try:
         _ = parts.library_holds_something
     except UsageError as error:  # to be told, but the list is what mends it

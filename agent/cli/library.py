@@ -68,7 +68,7 @@ def add(
         absolute = [path if is_url(path) else os.path.abspath(path) for path in there]
         report = run_with_meter(
             console,
-            _parts(console),
+            parts_for(console),
             work(lambda lib, show: lib.add(absolute, progress=show)),
             create=True,
         )
@@ -92,7 +92,7 @@ def sync(console: Console, rebuild: bool, strict: bool, engine: str | None, addr
     New files come in, changed ones are read again, and those that are gone leave.
     """
     work = _on(engine, address)
-    parts = _parts(console)
+    parts = parts_for(console)
     if not parts.library_holds_something:
         return say_empty(console)
     report = run_with_meter(
@@ -108,7 +108,7 @@ def sync(console: Console, rebuild: bool, strict: bool, engine: str | None, addr
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def sources(console: Console, as_json: bool) -> int:
     """List what the library holds, and what of it could not be read."""
-    parts = _parts(console)
+    parts = parts_for(console)
     with parts.open_library() as library:
         found = asyncio.run(library.sources())
     if as_json:
@@ -135,7 +135,7 @@ def sources(console: Console, as_json: bool) -> int:
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE…")
 def remove(console: Console, sources: tuple[str, ...]) -> int:
     """Take files or folders out of the library; the files themselves stay where they are."""
-    parts = _parts(console)
+    parts = parts_for(console)
     with parts.open_library() as library:
         try:
             gone = asyncio.run(library.remove(sources))
@@ -151,7 +151,8 @@ def remove(console: Console, sources: tuple[str, ...]) -> int:
     return exits.OK
 
 
-def _parts(console: Console) -> Parts:
+def parts_for(console: Console) -> Parts:
+    """What works with the library that the command line names; opens nothing yet."""
     from agent.wiring import Parts
 
     return Parts.from_env({"library": console.library}, notify=console.note)
@@ -219,7 +220,7 @@ def _watch(console: Console, begun: SyncReport) -> None:
 
     async def follow() -> None:
         told = frozenset((*begun.failed, *begun.warned))
-        with _parts(console).open_library() as library:
+        with parts_for(console).open_library() as library:
             async with aclosing(library.watch()) as reports:
                 async for report in reports:
                     problems = frozenset((*report.failed, *report.warned))

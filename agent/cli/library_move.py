@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
 
 from agent.cli import exits
 from agent.cli.group import command
+from agent.cli.library import parts_for
 from agent.cli.progress import Meter
 from agent.cli.terminal import Console
 from agent.cli.text import plural
@@ -40,12 +42,17 @@ def move(console: Console, target: str, collection: str, force: bool, store: boo
     Nothing is read or embedded anew. Stopped, it goes on where it was; the library answers from
     where it is until the settings say otherwise.
     """
-    from agent.wiring import Parts
-
-    parts = Parts.from_env({"library": console.library}, notify=console.note)
+    parts = parts_for(console)
     if not parts.library_holds_something:
         raise AgentError("The library is empty.", hint="agent add PATH")
     place = _place(parts, target, collection)
+    changed = _changed(parts, place, collection)
+    others = _others(parts) if changed else None
+    if store and others is not None:
+        raise UsageError(
+            "--set would change settings that hold for every library, not for this one alone.",
+            hint="Leave --set out: in the end it is said what to type.",
+        )
     from knowledge.move import move as copy
 
     meter = Meter(console)
@@ -63,7 +70,17 @@ def move(console: Console, target: str, collection: str, force: bool, store: boo
         console.note(f"Copied and compared: {what}.")
     if moved.note:
         console.note(moved.note)
-    _settings(console, parts, place, collection, store=store)
+    if others is not None:
+        _say_others(console, others, target, collection)
+    if store:
+        _set(console, parts, changed)
+    elif changed:
+        hint = "" if others is not None else " (--set does it)"
+        console.note(f"To use it from now on{hint}:")
+        for key, value in changed.items():
+            console.note(
+                f"  agent config set {key} {value}" if value else f"  agent config unset {key}"
+            )
     return exits.OK
 
 
@@ -92,21 +109,37 @@ def _place(parts: Parts, target: str, collection: str) -> Place:
     return Place(url, name)
 
 
-def _settings(console: Console, parts: Parts, place: Place, name: str, *, store: bool) -> None:
-    """Say which settings make the copy the library that is used, or change them."""
+def _changed(parts: Parts, place: Place, name: str) -> dict[str, str]:
+    """The settings that make the copy the library that is used, where they are others now."""
+    wanted = {"chroma_url": place.url, "chroma_collection": name}
+    return {key: v for key, v in wanted.items() if getattr(parts.config, key) != v}
+
+
+def _others(parts: Parts) -> list[str] | None:
+    """The other libraries that the settings hold for; None where they are this one's alone."""
+    from agent.config import Config
+    from knowledge.library import Library
+
+    home, own = parts.paths.libraries, parts.library_root
+    found = sorted(place.name for place in home.glob("*") if place != own and Library.exists(place))
+    return found if found or own != home / Config().library else None
+
+
+def _say_others(console: Console, others: list[str], target: str, collection: str) -> None:
+    """Say that settings hold for every library, and how the others are moved."""
+    console.note("The settings hold for every library: from then on all are looked for there.")
+    if not others:
+        return
+    console.note("Move the others first, or they will seem to be empty:")
+    where = f"--to {quote(target)}" + (f" --collection {quote(collection)}" if collection else "")
+    for name in others:
+        console.note(f"  agent --library {quote(name)} library move {where}")
+
+
+def _set(console: Console, parts: Parts, changed: dict[str, str]) -> None:
+    """Change the settings."""
     from agent.config_file import set_value, unset_value
 
-    wanted = {"chroma_url": place.url, "chroma_collection": name}
-    changed = {key: v for key, v in wanted.items() if getattr(parts.config, key) != v}
-    if not changed:
-        return
-    if not store:
-        console.note("To use it from now on (--set does it):")
-        for key, value in changed.items():
-            console.note(
-                f"  agent config set {key} {value}" if value else f"  agent config unset {key}"
-            )
-        return
     for key, value in changed.items():
         if value:
             set_value(parts.paths, key, value)

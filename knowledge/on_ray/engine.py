@@ -7,9 +7,11 @@ takes signals, sets variables and loads for seconds. This module does not import
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from multiprocessing import get_context
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from knowledge.ahead import Twins
     from knowledge.embed import Cancelled, Embedder
 
+_PREFIX = "understudy-ray-"
+"""What the folder of a driver begins with; the number of the process that waits for it follows."""
 INSTALL = "pip install 'understudy[scale]'"
 _ANSWER = 5.0
 """Seconds for a cluster's address to take a connection."""
@@ -119,11 +123,33 @@ def _run(
 ) -> Generator[Ready, None, None]:
     """Start the driver, and give what it sends until it says that this was all."""
     # Not the user's own temporary folder: that may be too long a path for the sockets in it.
-    short = "/tmp" if os.path.isdir("/tmp") else None
+    place = "/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir()
+    clear_left(Path(place))
     with tempfile.TemporaryDirectory(
-        prefix="understudy-ray-", dir=short, ignore_cleanup_errors=True
+        prefix=f"{_PREFIX}{os.getpid()}-", dir=place, ignore_cleanup_errors=True
     ) as folder:
         yield from _drive(job, Path(folder), tell, cancelled)
+
+
+def clear_left(place: Path) -> None:
+    """Delete the folders there that processes of this user left which were killed."""
+    if os.name != "posix":  # elsewhere a process cannot be asked for without being touched
+        return
+    for left in place.glob(f"{_PREFIX}*-*"):
+        pid = left.name.removeprefix(_PREFIX).partition("-")[0]
+        with suppress(OSError):
+            if pid.isdecimal() and left.lstat().st_uid == os.getuid() and not _lives(int(pid)):
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _drive(

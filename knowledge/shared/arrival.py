@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from knowledge.copying import PAGE, Tell, copy_documents, in_order, stored, without_vectors
 from knowledge.errors import LibraryBusy, StoreFailed, TargetNotEmpty
-from knowledge.report import Progress
+from knowledge.shared import departure
 from knowledge.shared.library import SharedLibrary
 from knowledge.shared.state import State
+from knowledge.shared.view import TEXT_IS_LOST
 from knowledge.shared.wire import Changes
 
 if TYPE_CHECKING:
@@ -18,11 +20,10 @@ if TYPE_CHECKING:
     from knowledge.move import Moved, Place
     from knowledge.shared.cache import Share
     from knowledge.shelf import Shelf
+    from knowledge.sources import Entry
 
-_PAGE = 50
 
-
-async def copy(library: Library, root: Path, to: Place, tell: Callable[[Progress], None]) -> Moved:
+async def copy(library: Library, root: Path, to: Place, tell: Tell) -> Moved:
     """See `knowledge.move.move`.
 
     Raises:
@@ -38,36 +39,49 @@ async def copy(library: Library, root: Path, to: Place, tell: Callable[[Progress
             return await library._write(lambda at: _counted(at, was_there=True))
 
         def work(at: Shelf) -> Moved:
-            with as_kept(at) as kept:
-                return target._writer.locked(lambda: _arrive(library, kept, target, tell))
+            return target._writer.locked(lambda: _arrive(library, at, target, tell))
 
-        return await library._write(work)
+        def own(at: Shelf) -> Moved:
+            with as_kept(at) as kept:
+                return work(kept)
+
+        if isinstance(library, SharedLibrary):
+            return await departure.leave(library, work, hidden=True)
+        return await library._write(own)
     finally:
         target.close()
 
 
-def _arrive(
-    library: Library, at: Shelf, target: SharedLibrary, tell: Callable[[Progress], None]
-) -> Moved:
+def _arrive(library: Library, at: Shelf, target: SharedLibrary, tell: Tell) -> Moved:
     with target._shelves.use() as cache:
         share = target._share(cache)
         share.pull()
-        commits = list(_commits(library, at, share))
+        commits = _commits(library, at, share)
         _refuse_others(share, commits)
-        _copy_documents(at, share, tell)
-        _compare(at, share)
+        past = _Past.of(share)
+        kept_there = {key for changes in commits for key in past.known_better(share, changes)}
+        documents = in_order(
+            at.catalog,
+            {
+                entry.document_id
+                for changes in commits
+                for entry in changes.claims
+                if entry.document_id and (changes.node.id, entry.source) not in kept_there
+            },
+        )
+        copy_documents(at, cache, documents, tell, share)
+        _compare(at, share, documents)
         was_there = True
         for changes in commits:
+            # Another machine may have swept, meanwhile, what it had begun to store here.
+            copy_documents(at, cache, documents, tell, share)
             view = share.state.view()
             # Nothing is swept: what later commits name is there already.
-            whole = replace(share.swept(view, changes), swept=())
-            known = all(view.claims.get((changes.node.id, e.source)) == e for e in changes.claims)
-            if known and not whole.documents and {p[:3] for p in changes.paths} <= view.paths:
+            new = replace(share.swept(view, past.news(share, changes)), swept=())
+            if not new:
                 continue
             was_there = False
-            # Another machine may have swept, meanwhile, what it had begun to store here.
-            _copy_documents(at, share, tell)
-            if not share.log.commit(view.version + 1, whole):
+            if not share.log.commit(view.version + 1, new):
                 raise LibraryBusy(
                     "Another machine is writing to the shared library.",
                     hint="Let the move end before others use the library; run it again.",
@@ -78,9 +92,16 @@ def _arrive(
         share.catalog.sources.change_paths(
             "roots", add=[path for path in at.catalog.sources.paths("roots") if path in own]
         )
+        notes = [without_vectors(at, cache, documents)]
         share.tidy()
-    note = "Its tags stay behind: a shared library has none." if at.catalog.tags.all() else ""
-    return replace(_counted(at, was_there=was_there), note=note)
+    if kept_there:
+        notes.append(
+            f"{len(kept_there):,} of its sources stay as they are there: since they were copied"
+            " they were read again, or taken out."
+        )
+    if at.catalog.tags.all():
+        notes.append("Its tags stay behind: a shared library has none.")
+    return replace(_counted(at, was_there=was_there), note=" ".join(filter(None, notes)))
 
 
 def _commits(library: Library, at: Shelf, share: Share) -> list[Changes]:
@@ -90,7 +111,11 @@ def _commits(library: Library, at: Shelf, share: Share) -> list[Changes]:
         return [
             Changes(
                 node,
-                tuple(e for (owner, _), e in sorted(view.claims.items()) if owner == node.id),
+                tuple(
+                    _with_text(at, entry)
+                    for (owner, _), entry in sorted(view.claims.items())
+                    if owner == node.id
+                ),
                 paths=tuple((*path, True) for path in sorted(view.paths) if path[0] == node.id),
             )
             for node in view.nodes.values()
@@ -101,7 +126,65 @@ def _commits(library: Library, at: Shelf, share: Share) -> list[Changes]:
     return [Changes(node, tuple(sources.entries()), paths=tuple(paths))]
 
 
-def _refuse_others(share: Share, commits: list[Changes]) -> None:
+def _with_text(at: Shelf, entry: Entry) -> Entry:
+    """A source as it is copied: where its text is lost, its own machine is to read it again."""
+    if not entry.document_id or at.catalog.documents.has(entry.document_id):
+        return entry
+    return replace(entry, document_id=None, digest="", reason=TEXT_IS_LOST)
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What a shared library has ever named: what of that is gone was let go of there."""
+
+    claims: frozenset[tuple[str, str]]
+    paths: frozenset[tuple[str, str, str]]
+
+    @classmethod
+    def of(cls, share: Share) -> _Past:
+        log = share.log.since(0, "") if share.state.version() else []
+        return cls(
+            frozenset((past.node.id, entry.source) for past in log for entry in past.claims),
+            frozenset(path[:3] for past in log for path in past.paths),
+        )
+
+    def known_better(self, share: Share, changes: Changes) -> list[tuple[str, str]]:
+        """Sources that are to stay as they are there: looked at later, or let go of."""
+        claims = share.state.view().claims
+        keys = ((entry, (changes.node.id, entry.source)) for entry in changes.claims)
+        return [key for entry, key in keys if self._is_better(claims.get(key), key, entry)]
+
+    def news(self, share: Share, changes: Changes) -> Changes:
+        """Of a commit, what is not there and was not let go of there."""
+        view = share.state.view()
+        better = set(self.known_better(share, changes))
+        return replace(
+            changes,
+            claims=tuple(
+                entry
+                for entry in changes.claims
+                if (changes.node.id, entry.source) not in better
+                and not _is_same(view.claims.get((changes.node.id, entry.source)), entry)
+            ),
+            paths=tuple(
+                path
+                for path in changes.paths
+                if path[:3] not in view.paths and path[:3] not in self.paths
+            ),
+        )
+
+    def _is_better(self, there: Entry | None, key: tuple[str, str], entry: Entry) -> bool:
+        if there is None:
+            return key in self.claims
+        return there.indexed_at > entry.indexed_at and not _is_same(there, entry)
+
+
+def _is_same(there: Entry | None, entry: Entry) -> bool:
+    """Whether an entry is as it is there, but for when it was last looked at."""
+    return there is not None and replace(there, indexed_at=entry.indexed_at) == entry
+
+
+def _refuse_others(share: Share, commits: Sequence[Changes]) -> None:
     """A library that others fill is added to, on each machine, and not moved to."""
     arriving = {(changes.node.id, entry.source) for changes in commits for entry in changes.claims}
     if strangers := set(share.state.view().claims) - arriving:
@@ -112,41 +195,13 @@ def _refuse_others(share: Share, commits: list[Changes]) -> None:
         )
 
 
-def _copy_documents(at: Shelf, share: Share, tell: Callable[[Progress], None]) -> None:
-    from knowledge.move import stored, wanted
-
-    catalog, copies, epochs = share.catalog, share.state.copies(), share.store.epochs
-    bare = set(at.catalog.documents.unembedded())
-    missing = [
-        doc
-        for doc in wanted(at.catalog)
-        if copies.get(doc, (-1, 0))[0] != epochs.get(doc, 0)
-        or not catalog.documents.has(doc)
-        or (doc not in bare and doc in set(catalog.documents.unembedded()))
-    ]
-    if embedder := at.catalog.meta("embedder"):
-        share.sign(embedder)
-        catalog.set_meta("embedder", embedder)
-        catalog.set_meta("store", share.store.place)
-    for i in range(0, len(missing), _PAGE):
-        tell(Progress("read", i, len(missing), "documents"))
-        page = stored(at, missing[i : i + _PAGE])
-        share.put([(document, chunks) for document, chunks, _ in page])
-        for document, chunks, vectors in page:
-            if vectors is not None:
-                share.store.put([chunk.id for chunk in chunks], vectors)
-            catalog.documents.put(document, chunks, embedded=vectors is not None, entries=())
-
-
-def _compare(at: Shelf, share: Share) -> None:
+def _compare(at: Shelf, share: Share, documents: Sequence[str]) -> None:
     """Read all back from the server, and compare it to the bit."""
     import numpy as np
 
-    from knowledge.move import stored, wanted
-
-    ids, epochs = wanted(at.catalog), share.store.epochs
-    for i in range(0, len(ids), _PAGE):
-        page = ids[i : i + _PAGE]
+    epochs = share.store.epochs
+    for i in range(0, len(documents), PAGE):
+        page = documents[i : i + PAGE]
         kept = share.log.documents([(doc, epochs.get(doc, 0)) for doc in page])
         for (document, chunks, vectors), (text, cut) in zip(stored(at, page), kept, strict=True):
             names = [chunk.id for chunk in chunks]

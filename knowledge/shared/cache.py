@@ -26,6 +26,7 @@ from knowledge.errors import (
     StoreUnreachable,
 )
 from knowledge.search import mismatch
+from knowledge.shared import checkpoint
 from knowledge.shared.wire import Changes
 from knowledge.types import chunk_id
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from knowledge.catalog import Catalog
     from knowledge.shared.log import SharedLog
     from knowledge.shared.node import Node
+    from knowledge.shared.own import OwnList
     from knowledge.shared.state import State
     from knowledge.shared.store import EpochStore
     from knowledge.shared.view import View
@@ -59,6 +61,7 @@ class Share:
     state: State
     snapshots: Path
     node: Node
+    own_list: OwnList
     _looked: float = field(init=False, default=0.0)
 
     # reading
@@ -77,48 +80,68 @@ class Share:
         self._looked = time.monotonic()
         for last in range(_TRIES - 1, -1, -1):
             before = self.state.view()
-            commits = self.log.since(before.version, self.state.token())
+            view, commits = self._start(before)
             whole = snapshot.open_current(self.catalog, self.snapshots) is not None
             self.store.epochs = before.swept
-            if not commits and (whole or not before.version):
+            if not commits and view.version == before.version and (whole or not view.version):
                 return
             before.lost = before.live() - {e.document_id for e in self.catalog.sources.entries()}
-            view = self.state.view()
             view.apply(commits)
             self.store.epochs = view.swept
             try:
-                changed = self._take_in(before, view, commits)
+                changed = self._take_in(before, view)
                 picture = self.catalog.meta("snapshot")
                 if changed or not whole or self.catalog.meta("dirty"):
-                    picture = self._build(view, commits)
+                    picture = self._build(view)
             except StoreUnreachable:
                 raise
             except KnowledgeError:
                 # What a commit names may have been swept, and deleted, by a later one.
-                if not last or not self._gone_on(view, commits):
+                if not last or not self._gone_on(view):
                     raise
                 continue
-            self.state.settle(commits, view, picture)
+            added = None if before.version else self.own_list.read()
+            self.state.settle(before, view, commits, picture, added)
             return
 
-    def _gone_on(self, view: View, commits: Sequence[Changes]) -> bool:
-        """Whether there are commits after a version that some commits have led to."""
-        token = commits[-1].token if commits else self.state.token()
-        return self.log.moved(view.version, token)
+    def keep_list(self) -> None:
+        """Write down what was added on this machine, beside the cache."""
+        # What is not made yet knows of nothing.
+        if self.state.version():
+            paths = self.catalog.sources.paths
+            self.own_list.write(paths("roots"), paths("excluded"))
 
-    def _take_in(self, before: View, view: View, commits: Sequence[Changes]) -> bool:
+    def forgotten(self) -> list[str]:
+        """What this machine had added, as the log has it, and does not know of; sorted."""
+        there = self.state.view().listed(self.node.id, "roots")
+        return sorted(there - set(self.catalog.sources.paths("roots")))
+
+    def _start(self, before: View) -> tuple[View, Sequence[Changes]]:
+        """The version that the cache is at, or one to begin with, and the commits after it."""
+        if not before.version:
+            return checkpoint.first_read(self.log, self.node)
+        return self.state.view(), self.log.since(before.version, before.token)
+
+    def _gone_on(self, view: View) -> bool:
+        """Whether there are commits after a version."""
+        return self.log.moved(view.version, view.token)
+
+    def _take_in(self, before: View, view: View) -> bool:
         """Have the documents of a version in the catalogue; whether the picture is another."""
         documents = self.catalog.documents
         live = view.live()
         if any(view.documents.values()):
             self.catalog.set_meta("embedder", self.log.embedder())
             self.catalog.set_meta("store", self.store.place)
+        swept = {doc for doc in view.swept if view.epoch(doc) != before.epoch(doc)}
+        fresh = {
+            doc
+            for doc, there in view.documents.items()
+            if there and (doc in swept or not before.documents.get(doc))
+        }
         # The vectors that were there under the earlier name are not those that count now.
-        documents.mark_embedded(
-            {doc for changes in commits for doc, _, _ in changes.swept}, embedded=False
-        )
-        fresh = {doc for changes in commits for doc, there in changes.documents.items() if there}
-        documents.mark_embedded(doc for doc in fresh if view.documents.get(doc))
+        documents.mark_embedded(swept, embedded=False)
+        documents.mark_embedded(fresh)
         copies = self.state.copies()
         wanted = [
             (doc, view.epoch(doc))
@@ -128,7 +151,7 @@ class Share:
         changed = live != before.live() or bool(fresh & live)
         for i in range(0, len(wanted), _PAGE):
             page = wanted[i : i + _PAGE]
-            for (doc, epoch), found in zip(page, self._texts(page, view, commits), strict=True):
+            for (doc, epoch), found in zip(page, self._texts(page, view), strict=True):
                 if found is None:
                     view.lost.add(doc)
                     changed = True
@@ -142,13 +165,13 @@ class Share:
         return changed
 
     def _texts(
-        self, page: Sequence[tuple[str, int]], view: View, commits: Sequence[Changes]
+        self, page: Sequence[tuple[str, int]], view: View
     ) -> list[tuple[Document, list[Chunk]] | None]:
         """Documents by id and epoch; None for each whose text is lost: the others are not."""
         try:
             return [*self.log.documents(page)]
         except LibraryCorrupt:
-            if self._gone_on(view, commits):
+            if self._gone_on(view):
                 raise
         found: list[tuple[Document, list[Chunk]] | None] = []
         for one in page:
@@ -158,7 +181,7 @@ class Share:
                 found.append(None)
         return found
 
-    def _build(self, view: View, commits: Sequence[Changes]) -> str:
+    def _build(self, view: View) -> str:
         """The picture of a version. Vectors that the server has lost make a picture without."""
         live = view.live()
         try:
@@ -166,7 +189,7 @@ class Share:
         except (StoreUnreachable, StoreFailed):
             raise
         except KnowledgeError:
-            if self._gone_on(view, commits):
+            if self._gone_on(view):
                 raise
             lost = self._without_vectors(live)
             self.catalog.documents.mark_embedded(lost, embedded=False)
@@ -195,6 +218,7 @@ class Share:
         """Make ready for a sync."""
         self.state.forget_journal()
         self.pull()
+        self.keep_list()
         self.tidy_here()
 
     def own(self) -> list[Entry]:
@@ -278,6 +302,7 @@ class Share:
                 break
             if self.log.commit(view.version + 1, wanted):
                 self.pull()
+                checkpoint.keep(self.log, view.version, self.state)
                 break
         else:
             raise LibraryBusy(
@@ -356,6 +381,7 @@ class Share:
             self.store.erase(doomed)
             self.log.erase(doomed)
             self.state.not_doomed(doomed)
+        self.keep_list()
         self.tidy_here()
 
     def tidy_here(self, *, seldom: bool = False) -> None:

@@ -11,36 +11,32 @@ import asyncio
 import hashlib
 import os
 import re
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from knowledge import library, shelf
 from knowledge.dense import ChromaStore, Records
-from knowledge.errors import (
-    EmbedderMismatch,
-    KnowledgeError,
-    SharedLibraryRefuses,
-    StoreUnreachable,
-)
-from knowledge.shared import removal
+from knowledge.errors import SharedLibraryRefuses
+from knowledge.shared import follow, removal
 from knowledge.shared.cache import Share
+from knowledge.shared.follow import Follower, in_our_words
 from knowledge.shared.log import SharedLog
 from knowledge.shared.node import Node, this_node
+from knowledge.shared.own import OwnList
 from knowledge.shared.state import State
 from knowledge.shared.store import EpochStore
 from knowledge.shared.view import OF_ANOTHER_MACHINE, is_foreign
 
 if TYPE_CHECKING:
+    from knowledge.catalog import Catalog
     from knowledge.corpus import Extent
     from knowledge.embed import Embedder
     from knowledge.filters import Filters
-    from knowledge.report import LibraryStatus, Progress, SyncReport
+    from knowledge.report import LibraryStatus, Problem, Progress, SyncReport
     from knowledge.rerank import Reranker
     from knowledge.search import Found
     from knowledge.shelf import Shelf
@@ -49,16 +45,10 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-LOOK = 1.0
-"""Seconds between two looks at the log, however many questions are asked."""
-_AGAIN = 10.0
-"""Seconds until a server that did not answer is asked again."""
+_NAMED = 3
+"""Paths that a note names."""
 _LOG = ".understudy-log"
 """What the log's collection is called after the library's name; no library's name ends so."""
-_PATIENCE = 4.0
-"""Seconds that a question waits for the server to say whether anything is new."""
-_WAIT = 2.0
-"""Seconds that a question waits while another process on this machine takes commits in."""
 
 
 def cache_folder(root: Path, url: str, collection: str) -> Path:
@@ -134,31 +124,39 @@ class SharedLibrary(library.Library):
             reranker=reranker,
             notify=notify,
         )
-        made._begin(url, collection, node or this_node(root))
+        made._begin(url, collection, node or this_node(root), notify)
         return made
 
-    def _begin(self, url: str, collection: str, node: Node) -> None:
+    def _begin(
+        self,
+        url: str,
+        collection: str,
+        node: Node,
+        notify: Callable[[str], None] | None = None,
+    ) -> None:
+        self._notify = notify or (lambda _: None)
         self._log = SharedLog(Records(url, collection + _LOG))
-        # By connections of its own: what a sync or a reader of commits asks for may take longer.
-        self._watched = SharedLog(Records(url, collection + _LOG, patience=_PATIENCE))
+        watched = SharedLog(Records(url, collection + _LOG, patience=follow.PATIENCE))
         self._node = node
-        self._refreshing = threading.Lock()
-        self._next_look = 0.0
-        self._failed: KnowledgeError | OSError | None = None
-        """Why the last look failed."""
+        self._shelves.derived = True
+        self._follower = Follower(self._shelves, watched, self._share)
+        self._told = ""
+        """The last note on how old the cache is."""
 
     def close(self) -> None:
         """See `Library.close`."""
+        self._follower.close(self._let_go)
+
+    def _let_go(self) -> None:
         super().close()
         self._log.close()
-        self._watched.close()
 
     def _share(self, target: Shelf) -> Share:
         assert isinstance(target.store, EpochStore)
         catalog = target.catalog
         return Share(
             catalog, target.store, self._log, State(catalog.database, self._node),
-            target.snapshots, self._node,
+            target.snapshots, self._node, OwnList.of(self.root),
         )  # fmt: skip
 
     # writing
@@ -167,11 +165,31 @@ class SharedLibrary(library.Library):
         """As `Library`, but first of all bring the cache up to the log."""
 
         def pulled(at: Shelf) -> R:
-            with _in_our_words():
+            with in_our_words():
                 self._share(at).pull()
                 return work(at)
 
         return await super()._write(pulled)
+
+    def _sync(
+        self,
+        target: Shelf,
+        scope: Sequence[str] | None,
+        asked: Sequence[Problem],
+        progress: Callable[[Progress], None] | None,
+        earlier: Catalog | None = None,
+    ) -> SyncReport:
+        report = super()._sync(target, scope, asked, progress, earlier)
+        if scope is not None or not (paths := self._share(target).forgotten()):
+            return report
+        # Only said: whoever may write to the server could have this machine read any folder.
+        note = (
+            f"Not synced: {', '.join(paths[:_NAMED])}{' …' if len(paths) > _NAMED else ''}. By the"
+            " log on the server it was added on this machine, whose own list does not have it."
+            f" To share it again: agent add {quote(paths[0])}; to let it go: agent remove"
+            f" {quote(paths[0])}"
+        )
+        return replace(report, note=f"{report.note} {note}".strip())
 
     async def rebuild(self, *, progress: Callable[[Progress], None] | None = None) -> SyncReport:
         """Refused: a node has not the files of the others."""
@@ -205,8 +223,8 @@ class SharedLibrary(library.Library):
 
     async def search(self, query: str, *, limit: int = 8, filters: Filters | None = None) -> Found:
         """See `Library.search`; what could not be looked up on the server is in its note."""
-        note = await self._refresh()
-        with _in_our_words():
+        note = await self._refresh(tell=False)
+        with in_our_words():
             found = await super().search(query, limit=limit, filters=filters)
         return replace(found, note=f"{note} {found.note}".strip()) if note else found
 
@@ -240,61 +258,25 @@ class SharedLibrary(library.Library):
     def _nodes(self, at: Shelf) -> list[Node]:
         return State(at.catalog.database, self._node).nodes()
 
-    async def _refresh(self) -> str:
-        """Take in what others have committed; gives why that could not be done, if it could not.
+    async def _refresh(self, *, tell: bool = True) -> str:
+        """Take in what others have committed; gives why that is not done, if it is not.
+
+        Args:
+            tell: Have the user told, once, where what is asked for has no room for a note.
 
         Raises:
             StoreUnreachable: The server does not answer, and nothing was ever read from it.
+            LibraryBusy: Nothing was ever read, and another process on this machine is at it.
         """
-        return await asyncio.to_thread(self._look)
 
-    def _look(self) -> str:
-        with self._shelves.use() as at:
-            version = State(at.catalog.database, self._node).version()
-        # Who asks while much is taken in for another question has the cache as it is; and so has,
-        # at once, who asks while a server that did not answer is tried again.
-        wait = 0 if self._failed else _WAIT if version else -1
-        if not self._refreshing.acquire(timeout=wait):
-            return self._offline(version)
-        try:
-            if time.monotonic() < self._next_look:
-                return self._offline(version)
-            try:
-                with self._shelves.use() as at, _in_our_words():
-                    self._take_in(self._share(at))
-                self._failed = None
-            except (KnowledgeError, OSError) as error:
-                self._failed = error
-            self._next_look = time.monotonic() + (_AGAIN if self._failed else LOOK)
-            return self._offline(version)
-        finally:
-            self._refreshing.release()
+        def look() -> str:
+            note = self._follower.look()
+            if tell and note and note != self._told:
+                self._notify(note)
+            self._told = note
+            return note
 
-    def _offline(self, version: int) -> str:
-        """Why the last look failed, where there is a cache to answer from all the same."""
-        if (error := self._failed) is None:
-            return ""
-        if not version:
-            raise error.with_traceback(None)
-        hint = getattr(error, "hint", "")
-        return f"Answered from this machine's cache: {error} {hint}".rstrip()
-
-    def _take_in(self, share: Share) -> None:
-        from filelock import FileLock, Timeout
-
-        new = self._watched.moved(share.state.version(), share.state.token())
-        if not new and (self.root / "snapshots").exists():
-            return
-        lock = FileLock(self.root / "write.lock")
-        try:
-            lock.acquire(timeout=_WAIT)
-        except Timeout:  # a sync of this machine; it takes in what others commit, too
-            return
-        try:
-            share.pull()
-            share.tidy_here(seldom=True)
-        finally:
-            lock.release()
+        return await asyncio.to_thread(look)
 
 
 def _one_spelling(url: str) -> str:
@@ -315,22 +297,3 @@ def _no_tags() -> SharedLibraryRefuses:
         "A shared library has no tags: they would keep on one machine what others let go.",
         hint="To keep a state of it, copy it: agent library move --to embedded",
     )
-
-
-@contextmanager
-def _in_our_words() -> Iterator[None]:
-    """The way out of an error that a library of one's own has and a shared one has not."""
-    try:
-        yield
-    except EmbedderMismatch as error:
-        error.hint = (
-            "Set the embedder back (agent config set embedder NAME): all who share the library"
-            " need the same. Or begin another: agent config set chroma_collection NAME"
-        )
-        raise
-    except StoreUnreachable as error:
-        error.hint = (
-            "Start the server (chroma run), or correct chroma_url. To use this machine's own"
-            " library: agent config unset chroma_collection, then agent config unset chroma_url"
-        )
-        raise

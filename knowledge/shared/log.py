@@ -9,7 +9,8 @@ whether anything is new; a counter beside the log would cost a request too, and 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from knowledge.dense import Record
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _PAGE = 100
 """Commits looked for at once, and documents read at once."""
+_POWERS = 40
+"""Powers of two among which the number of commits lies."""
 
 _FORMAT = "format"
 _EMBEDDER = "embedder"
@@ -97,6 +100,32 @@ class SharedLog:
         if pieces:
             self._records.delete([of])
         return False
+
+    def put_checkpoint(self, number: int, text: str) -> None:
+        """Store a version of the library, if none has the number; one from long ago is deleted."""
+        name = _checkpoint(number)
+        head, pieces = Head.of(text, uuid.uuid4().hex)
+        self._records.add(_pieces(f"{name}/{head.token}", pieces, of=name))
+        self._records.add([Record(name, head.written(), name)])
+        # The one before this stays, for who has just begun to read it.
+        if number > 2:
+            self._records.delete([_checkpoint(number - 2)])
+
+    def checkpoints(self, every: int) -> Iterator[str]:
+        """The last of the stored versions, newest first; what is damaged is passed over.
+
+        Args:
+            every: How many commits one number stands for.
+        """
+        # The numbers have no gaps: the highest lies between a power of two and the next.
+        powers = self._records.get([_number(1 << n) for n in range(_POWERS)])
+        high = 1 << len(powers)
+        numbers = range(max(1, high // 2 // every - 1), high // every + 1)
+        there = self._records.get([_checkpoint(number) for number in numbers])
+        for name, record in sorted(there.items(), reverse=True):
+            with suppress(LibraryCorrupt):
+                head = Head.read(record)
+                yield self._whole([(f"{name}/{head.token}", head)])[0]
 
     def embedder(self, name: str = "") -> str:
         """Whose vectors the library holds; `name` is written where nobody's is."""
@@ -182,8 +211,9 @@ def _check(records: Mapping[str, str], version: int, token: str) -> None:
         raise LibraryCorrupt(
             "The shared library on the server is not the one that this cache was made from: it was"
             " deleted, or put back to an earlier state.",
-            hint="To go on with what is there now, delete this machine's cache, the folder `shared`"
-            " in the library's folder (agent doctor names it).",
+            hint="To keep what this machine has of it: agent library move --to embedded. To go on"
+            " with what is there now, delete this machine's cache, the folder `shared` in the"
+            " library's folder (agent doctor names it).",
         )
 
 
@@ -195,5 +225,9 @@ def _document(name: str) -> str:
     return f"document-{name}"
 
 
-def _pieces(of: str, pieces: Sequence[str]) -> list[Record]:
-    return [Record(f"{of}/{n:06d}", piece, of) for n, piece in enumerate(pieces)]
+def _checkpoint(number: int) -> str:
+    return f"checkpoint-{number:012d}"
+
+
+def _pieces(at: str, pieces: Sequence[str], of: str = "") -> list[Record]:
+    return [Record(f"{at}/{n:06d}", piece, of or at) for n, piece in enumerate(pieces)]

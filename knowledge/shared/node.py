@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import socket
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
+
+from knowledge.shared import own
 
 _MACHINE_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 
@@ -27,18 +30,43 @@ class Node:
 def this_node(root: Path) -> Node:
     """The node of a library's folder on this machine, for all shared libraries.
 
-    Derived, not drawn: a cache that is deleted and made again is the same node, and gets its roots
-    back from the log; so it is where the library has moved to another server, or the server goes
-    by another address. Containers of one image need host names of their own.
+    Written down in that folder the first time, since a machine's name may change with the network
+    that it is in. Where nothing is written yet it is derived, not drawn, so that of two processes
+    both find the same. Containers of one image need host names of their own.
+
+    Raises:
+        LibraryCorrupt: What is written down is damaged.
     """
+    file = own.folder(root) / "node.json"
+    try:
+        return _read(file)
+    except FileNotFoundError:
+        node = _derived(root)
+    # In a folder that cannot be written it is derived each time.
+    with suppress(OSError):
+        own.write_whole(file, json.dumps(asdict(node), indent=1))
+    return node
+
+
+def _read(file: Path) -> Node:
+    try:
+        node = Node(**json.loads(file.read_text(encoding="utf-8")))
+        if not all(isinstance(value, str) and value for value in astuple(node)):
+            raise TypeError
+    except (ValueError, TypeError) as error:
+        raise own.damaged(file, "which of its machines this is") from error
+    return node
+
+
+def _derived(root: Path) -> Node:
     host = socket.gethostname() or "machine"
-    own = f"{uuid.getnode():012x}"
+    number = f"{uuid.getnode():012x}"
     for file in _MACHINE_IDS:
         with suppress(OSError):
             if text := file.read_text(encoding="ascii", errors="replace").strip():
-                own = text
+                number = text
                 break
-    machine = _digest(own, host)
+    machine = _digest(number, host)
     user = str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
     return Node(_digest(machine, user, os.path.realpath(root)), machine, f"{host}-{machine[:4]}")
 

@@ -7,9 +7,9 @@ has yet to delete there.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from knowledge.shared.node import Node
 from knowledge.shared.view import View
@@ -17,7 +17,11 @@ from knowledge.sources import Entry, point_to
 
 if TYPE_CHECKING:
     from knowledge.database import Database
+    from knowledge.shared.own import Added
     from knowledge.shared.wire import Changes
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 _TABLES = (
     "shared_nodes (id TEXT PRIMARY KEY, machine TEXT NOT NULL, label TEXT NOT NULL)",
@@ -67,6 +71,7 @@ class State:
         return View(
             self._node,
             self.version(),
+            self.token(),
             {row[0]: Node(*row) for row in rows("SELECT * FROM shared_nodes")},
             {(row[0], row[1]): Entry(*row[1:]) for row in rows("SELECT * FROM shared_claims")},
             {doc: bool(embedded) for doc, embedded in rows("SELECT * FROM shared_documents")},
@@ -78,39 +83,45 @@ class State:
         """Every node that ever committed."""
         return [Node(*row) for row in self._db.rows("SELECT * FROM shared_nodes")]
 
-    def settle(self, commits: Sequence[Changes], view: View, snapshot: str) -> None:
-        """Have the cache go on to a version, with the picture of it: all at once.
+    def settle(
+        self,
+        before: View,
+        after: View,
+        commits: Sequence[Changes],
+        snapshot: str,
+        added: Added | None,
+    ) -> None:
+        """Have the cache go on from a version to another, with the picture of it: all at once.
 
         Args:
-            commits: What leads there from the version it is at.
-            view: The version.
+            before: The version that it is at.
+            after: The other.
+            commits: What leads there; for a cache that is made anew, perhaps only the last of it.
             snapshot: The name of its picture.
+            added: For a cache that is made anew, what was added on this machine. The log alone can
+                have no machine read, and share, another of its folders.
         """
         own = self._node.id
-        # A cache that is made anew gets back what was added through it. After that, nothing that
-        # stands on a server may have this machine read, and share, another of its folders.
-        anew = not self.version()
         with self._db.write() as db:
+            _write_difference(db, before, after)
             for changes in commits:
-                _apply(db, changes, own, anew=anew)
-            # Also those whose vectors the server has lost, whatever the commits say.
-            bare = [(doc,) for doc, there in view.documents.items() if not there]
-            db.executemany("UPDATE shared_documents SET embedded = 0 WHERE document_id = ?", bare)
-            swept = {doc for changes in commits for doc, _, _ in changes.swept}
-            db.executemany(
-                "INSERT OR REPLACE INTO shared_swept VALUES (?, ?)",
-                [(doc, view.swept[doc]) for doc in swept],
-            )
+                _follow(db, changes, own, excluding=added is None)
+            if added is not None:
+                # Others may have taken out, since the list was written, what was added here.
+                roots = added.roots & after.listed(own, "roots")
+                excluded = added.excluded | after.listed(own, "excluded")
+                for name, paths in (("roots", roots), ("excluded", excluded)):
+                    db.executemany(
+                        f"INSERT OR IGNORE INTO {name} VALUES (?)", [(p,) for p in paths]
+                    )
             db.execute("DELETE FROM sources")
             db.executemany(
                 "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [astuple(entry) for entry in view.sources().values()],
+                [astuple(entry) for entry in after.sources().values()],
             )
             _unstage_settled(db, own)
-            reached = [(_VERSION, str(view.version))]
-            if commits:
-                reached.append((_TOKEN, commits[-1].token))
-            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", reached)
+            reached = {_VERSION: str(after.version), _TOKEN: after.token}
+            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", reached.items())
             point_to(db, snapshot)
             db.execute("DELETE FROM meta WHERE key = 'dirty'")
 
@@ -178,41 +189,56 @@ class State:
             db.execute("DELETE FROM journal")
 
 
-def _apply(db: sqlite3.Connection, changes: Changes, own: str, *, anew: bool) -> None:
-    """What one commit says, in the tables; `anew`, also this node's own roots."""
-    node = changes.node
-    db.execute("INSERT OR REPLACE INTO shared_nodes VALUES (?, ?, ?)", astuple(node))
-    db.executemany(
-        "INSERT OR REPLACE INTO shared_claims VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [(node.id, *astuple(entry)) for entry in changes.claims],
-    )
-    db.executemany("DELETE FROM shared_claims WHERE node = ? AND source = ?", changes.gone)
+def _write_difference(db: sqlite3.Connection, before: View, after: View) -> None:
+    """Make the tables that hold a version hold the one after it."""
+    paths = dict.fromkeys(before.paths, True), dict.fromkeys(after.paths, True)
+    _replace(db, "shared_nodes (id)", before.nodes, after.nodes, lambda _, node: astuple(node))
+    _replace(
+        db, "shared_claims (node, source)", before.claims, after.claims,
+        lambda key, entry: (key[0], *astuple(entry)),
+    )  # fmt: skip
+    _replace(db, "shared_documents (document_id)", before.documents, after.documents, _pair)
+    _replace(db, "shared_swept (document_id)", before.swept, after.swept, _pair)
+    _replace(db, "shared_paths (node, list, path)", *paths, lambda key, _: key)
+
+
+def _pair(key: str, value: int) -> tuple[object, ...]:
+    return key, value
+
+
+def _replace(
+    db: sqlite3.Connection,
+    described: str,
+    before: Mapping[K, V],
+    after: Mapping[K, V],
+    row: Callable[[K, V], tuple[object, ...]],
+) -> None:
+    """Write what is new, or not as it was, to a table described as `NAME (KEY)`."""
+    table, _, key = described.partition(" ")
+    marks = ", ".join("?" * (key.count(",") + 1))
+    gone = [name if isinstance(name, tuple) else (name,) for name in before.keys() - after.keys()]
+    db.executemany(f"DELETE FROM {table} WHERE {key} = ({marks})", gone)
+    if rows := [row(name, value) for name, value in after.items() if before.get(name) != value]:
+        db.executemany(
+            f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows
+        )
+
+
+def _follow(db: sqlite3.Connection, changes: Changes, own: str, *, excluding: bool) -> None:
+    """What one commit means for what only this node knows."""
     db.executemany(
         "DELETE FROM staged WHERE source = ?", [(s,) for owner, s in changes.gone if owner == own]
     )
-    if node.id == own:
+    if changes.node.id == own:
         db.executemany("INSERT OR REPLACE INTO doomed VALUES (?, ?, ?)", changes.swept)
-    swept = [(doc,) for doc, _, _ in changes.swept]
-    db.executemany("DELETE FROM shared_documents WHERE document_id = ?", swept)
-    db.executemany(
-        "INSERT OR REPLACE INTO shared_documents VALUES (?, ?)", changes.documents.items()
-    )
     for owner, name, path, there in changes.paths:
-        if there:
-            db.execute("INSERT OR IGNORE INTO shared_paths VALUES (?, ?, ?)", (owner, name, path))
-        else:
-            db.execute(
-                "DELETE FROM shared_paths WHERE node = ? AND list = ? AND path = ?",
-                (owner, name, path),
-            )
-        if owner != own or name not in ("roots", "excluded"):
+        if owner != own:
             continue
-        if not there:
-            db.execute(f"DELETE FROM {name} WHERE path = ?", (path,))
-            if name == "roots":
-                db.execute("DELETE FROM staged WHERE root = ?", (path,))
-        elif name == "excluded" or (anew and node.id == own):
-            db.execute(f"INSERT OR IGNORE INTO {name} VALUES (?)", (path,))
+        if name == "roots" and not there:
+            db.execute("DELETE FROM roots WHERE path = ?", (path,))
+            db.execute("DELETE FROM staged WHERE root = ?", (path,))
+        elif name == "excluded" and there and excluding:
+            db.execute("INSERT OR IGNORE INTO excluded VALUES (?)", (path,))
 
 
 def _unstage_settled(db: sqlite3.Connection, own: str) -> None:

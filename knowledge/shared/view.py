@@ -25,6 +25,8 @@ class View:
 
     node: Node
     version: int = 0
+    token: str = ""
+    """Of the last commit; see `Changes`."""
     nodes: dict[str, Node] = field(default_factory=dict)
     claims: dict[tuple[str, str], Entry] = field(default_factory=dict)
     """Every source as the node that syncs it last saw it; by node and by name there."""
@@ -41,6 +43,7 @@ class View:
         """Go on by some commits."""
         for changes in commits:
             self.version += 1
+            self.token = changes.token
             node = changes.node
             self.nodes[node.id] = node
             for entry in changes.claims:

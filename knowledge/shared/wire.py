@@ -181,7 +181,8 @@ def damaged(what: str) -> LibraryCorrupt:
     """The error for a log that cannot be what was written to it."""
     return LibraryCorrupt(
         f"The shared library on the server is damaged: {what}.",
-        hint="Restore the server's own backup; every node's cache still answers questions.",
+        hint="Restore the server's own backup; every node's cache still answers questions, and"
+        " agent library move --to embedded makes a library of this machine's.",
     )
 
 

@@ -1,6 +1,8 @@
+import http.server
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -8,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from knowledge.dense import ChromaStore
+from knowledge import dense
+from knowledge.dense import ChromaStore, Record, Records
 from knowledge.errors import LibraryCorrupt, StoreUnreachable
 
 
@@ -108,3 +111,61 @@ def test_a_server_that_does_not_answer_is_named_with_the_way_back() -> None:
     with pytest.raises(StoreUnreachable, match=r"127\.0\.0\.1:9") as caught:
         ChromaStore("http://127.0.0.1:9", "library").count()
     assert "chroma_url" in caught.value.hint
+
+
+def test_what_many_documents_have_stored_is_deleted_in_few_requests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    delete = dense._delete
+
+    def count(there: object, **which: object) -> None:
+        asked.append(which)
+        delete(there, **which)
+
+    monkeypatch.setattr(dense, "_delete", count)
+    monkeypatch.setattr(dense, "_BATCH", 4)
+    records = Records(tmp_path, "texts")
+    records.add([Record(f"{doc}/{n}", "text", f"{doc}") for doc in range(11) for n in range(2)])
+    records.delete([f"{doc}" for doc in range(10)])
+    assert records.get([f"{doc}/{n}" for doc in range(11) for n in range(2)]).keys() == {
+        "10/0",
+        "10/1",
+    }
+    assert len(asked) == 3
+    records.close()
+
+
+class Hanging(http.server.BaseHTTPRequestHandler):
+    """Gives a sign of life, and leaves everything else unanswered."""
+
+    over: threading.Event
+
+    def do_GET(self) -> None:
+        if not self.path.endswith("/heartbeat"):
+            self.over.wait(60)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_server_that_lives_and_does_not_answer_is_not_waited_for_for_ever() -> None:
+    Hanging.over = threading.Event()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hanging)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    records = Records(f"http://127.0.0.1:{server.server_port}", "texts", patience=0.3)
+    try:
+        with pytest.raises(StoreUnreachable, match="timed out"):
+            records.get(["a"])
+    finally:
+        records.close()
+        Hanging.over.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -8,6 +8,7 @@ import pickle
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
@@ -285,6 +286,20 @@ def test_a_library_filled_by_ray_equals_one_filled_here_though_a_worker_was_kill
     assert marker.exists()
     assert replace(there, seconds=0) == replace(here, seconds=0)
     assert contents(tmp_path / "there") == contents(tmp_path / "here")
+
+
+def test_what_a_killed_process_left_is_cleared_away_and_nothing_else(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    left = tmp_path / f"understudy-ray-{ended.pid}-abc"
+    kept = [
+        tmp_path / name
+        for name in (f"understudy-ray-{os.getpid()}-abc", "understudy-ray-x-y", "other-1-a")
+    ]
+    for folder in (left, *kept):
+        (folder / "ray").mkdir(parents=True)
+    on_ray.clear_left(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted(kept)
 
 
 @needs_ray

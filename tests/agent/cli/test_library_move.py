@@ -111,3 +111,53 @@ def test_a_list_of_libraries_shows_ones_own_as_its_own(
     assert "1 source" in listed["diary"]
     assert "shared" not in listed["diary"]
     assert f"(shared as {name}-work)" in listed["work"]
+
+
+def test_settings_that_hold_for_other_libraries_too_are_not_set_in_passing(
+    agent: Agent, note: Path, chroma: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"team-{uuid.uuid4().hex[:8]}"
+    to = ["--to", chroma, "--collection", name]
+    assert agent("add", note).code == 0
+    assert agent("add", note, "--library", "my work").code == 0
+    for library in ("default", "my work"):
+        refused = agent("--library", library, "library", "move", *to, "--set")
+        assert refused.code == 2
+        assert "every library" in refused.err
+    assert "1902" in agent("ask", "When was the lamp lit?").out
+    moved = agent("--library", "my work", "library", "move", *to)
+    assert moved.code == 0
+    assert f"agent --library default library move --to {chroma} --collection {name}" in moved.err
+    assert "--set" not in moved.err
+    moved = agent("library", "move", *to)
+    assert f"agent --library 'my work' library move --to {chroma}" in moved.err
+    agent("config", "set", "chroma_url", chroma)
+    agent("config", "set", "chroma_collection", name)
+    for library in ("default", "my work"):
+        assert "lamp.md" in agent("sources", "--library", library).out
+    # Where they are so already, there is nothing to refuse.
+    assert agent("library", "move", *to, "--set").code == 0
+
+
+def test_the_only_library_is_not_set_in_passing_where_it_is_not_the_default_one(
+    agent: Agent, note: Path, chroma: str
+) -> None:
+    assert agent("add", note, "--library", "work").code == 0
+    refused = agent("--library", "work", "library", "move", "--to", chroma, "--set")
+    assert (refused.code, "every library" in refused.err) == (2, True)
+    moved = agent("--library", "work", "library", "move", "--to", chroma)
+    assert "hold for every library" in moved.err
+    assert "Move the others" not in moved.err
+
+
+def test_a_library_with_dots_in_its_name_is_shared_under_another(
+    agent: Agent, note: Path, chroma: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENT_CHROMA_URL", chroma)
+    monkeypatch.setenv("AGENT_CHROMA_COLLECTION", f"team-{uuid.uuid4().hex[:8]}")
+    for name in ("a..b", "a.-b"):
+        assert agent("sources", "--library", name).code == 2
+        assert agent("add", note, "--library", name).code == 0
+    agent("remove", note, "--library", "a.-b")
+    assert "lamp.md" in agent("sources", "--library", "a..b").out
+    assert "shared as team-" in agent("library", "list").out

@@ -9,11 +9,18 @@ from pathlib import Path
 import pytest
 
 from knowledge.embed import Embedder
+from knowledge.shared import follow
 from knowledge.shared.library import SharedLibrary
 from knowledge.shared.node import Node, this_node
 from tests.knowledge.shared.server import CHROMA, Served
 
 MakeNode = Callable[..., SharedLibrary]
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Questions wait for what others have added, however slow the machine is that runs this."""
+    monkeypatch.setattr(follow, "PATIENCE", 60.0)
 
 
 @pytest.fixture(scope="session")

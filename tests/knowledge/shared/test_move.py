@@ -12,25 +12,16 @@ from typing import Any
 
 import pytest
 
+from knowledge import copying
 from knowledge.errors import EmbedderMismatch, TargetNotEmpty
 from knowledge.library import Library
 from knowledge.move import Place, move
 from knowledge.report import Progress
-from tests.fakes import HashingEmbedder
 from tests.knowledge.libraries import names
 from tests.knowledge.shared.conftest import MakeNode
+from tests.knowledge.shared.moving import EMBEDDED, opened
 
 ROOT = Path(__file__).resolve().parents[3]
-EMBEDDED = Place()
-
-
-def opened(root: Path, to: Place) -> Library:
-    return Library.open(
-        root,
-        embedder=HashingEmbedder(),
-        chroma_url=to.url,
-        chroma_collection=to.collection,
-    )
 
 
 def contents(library: Library) -> dict[str, Any]:
@@ -168,10 +159,11 @@ MOVER = textwrap.dedent("""
     from pathlib import Path
     from knowledge import move as moving
     from knowledge.library import Library
+    from knowledge import copying
     from knowledge.shared import arrival
     from tests.fakes import HashingEmbedder
 
-    moving._PAGE = arrival._PAGE = 4
+    moving.PAGE = arrival.PAGE = copying.PAGE = 4
     root, url, collection, kill_at = sys.argv[1:]
     library = Library.open(Path(root), embedder=HashingEmbedder())
     steps = 0
@@ -263,8 +255,8 @@ async def test_a_move_that_is_cancelled_ends_at_the_next_page_and_goes_on_later(
     from knowledge import move as moving
     from knowledge.shared import arrival
 
-    monkeypatch.setattr(moving, "_PAGE", 4)
-    monkeypatch.setattr(arrival, "_PAGE", 4)
+    for module in (copying, moving, arrival):
+        monkeypatch.setattr(module, "PAGE", 4)
     root, to = tmp_path / "library", Place(chroma, collection if share else "")
     library = opened(root, EMBEDDED)
     await library.add([str(many)])

@@ -18,7 +18,7 @@ import pytest
 from knowledge.dense import Record
 from knowledge.errors import SourceNotFound
 from knowledge.shared import cache as caching
-from knowledge.shared import library as shared_library
+from knowledge.shared import checkpoint, follow
 from knowledge.shared.library import SharedLibrary
 from knowledge.shared.log import SharedLog
 from knowledge.shared.node import Node
@@ -80,22 +80,22 @@ class Deadly:
 def test_whenever_nodes_are_killed_no_document_is_lost_and_none_left_behind(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared_library, "LOOK", 0.0)
+    monkeypatch.setattr(follow, "LOOK", 0.0)
     monkeypatch.setattr(caching, "_TIDY", 0.0)
+    monkeypatch.setattr(checkpoint, "EVERY", 3)
     chance = random.Random(seed)
     records, store, danger = MemoryRecords(), MemoryStore(), 0.03
 
     def open_node(name: str) -> SharedLibrary:
-        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / "shared" / "it-0").mkdir(parents=True, exist_ok=True)
         library = SharedLibrary(
-            tmp_path / name,
+            tmp_path / name / "shared" / "it-0",
             embedder=HashingEmbedder(),
             make_store=lambda _: EpochStore(Deadly(store, lambda: chance.random() < danger), "it"),
         )
         library._begin("memory", "it", Node(name, MACHINES[name], f"{MACHINES[name]}-host"))
-        library._log = library._watched = SharedLog(
-            Deadly(records, lambda: chance.random() < danger)
-        )  # type: ignore[arg-type]
+        deadly: Any = Deadly(records, lambda: chance.random() < danger)
+        library._log = library._follower.watched = SharedLog(deadly)
         return library
 
     def work(name: str) -> None:
@@ -125,7 +125,7 @@ def test_whenever_nodes_are_killed_no_document_is_lost_and_none_left_behind(
     danger = 0.0
     lost_cache = chance.choice([*MACHINES])
     asyncio.run(_in(open_node(lost_cache), lambda library: library.sync()))
-    shutil.rmtree(tmp_path / lost_cache)
+    shutil.rmtree(tmp_path / lost_cache / "shared")
     for name in MACHINES:
         folder = str(tmp_path / f"{name}-docs")
         asyncio.run(_in(open_node(name), lambda library, at=folder: library.add([at])))

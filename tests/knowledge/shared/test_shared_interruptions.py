@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from knowledge.errors import StoreUnreachable
-from knowledge.shared import library as shared_library
+from knowledge.shared import follow
 from knowledge.shared.library import SharedLibrary
 from knowledge.sync import Synchronizer
 from tests.fakes import HashingEmbedder
@@ -21,7 +21,7 @@ from tests.knowledge.shared.conftest import MakeNode
 
 @pytest.fixture(autouse=True)
 def look_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_library, "LOOK", 0.0)
+    monkeypatch.setattr(follow, "LOOK", 0.0)
 
 
 def at_commit(library: SharedLibrary, work: Callable[[], object]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from knowledge.errors import EmbedderMismatch, SharedLibraryRefuses
-from knowledge.shared import library as shared_library
+from knowledge.shared import follow
 from knowledge.shared.library import SharedLibrary
 from knowledge.shared.wire import Changes
 from tests.fakes import HashingEmbedder
@@ -17,7 +17,7 @@ from tests.knowledge.shared.conftest import MakeNode
 
 @pytest.fixture(autouse=True)
 def look_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_library, "LOOK", 0.0)
+    monkeypatch.setattr(follow, "LOOK", 0.0)
 
 
 async def test_what_one_node_adds_another_finds_by_words_and_meaning(

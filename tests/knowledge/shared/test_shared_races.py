@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from knowledge.dense import ChromaStore, Records
-from knowledge.shared import library as shared_library
+from knowledge.shared import follow
 from knowledge.shared.library import SharedLibrary
 from tests.fakes import HashingEmbedder
 from tests.knowledge.libraries import names
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture(autouse=True)
 def look_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_library, "LOOK", 0.0)
+    monkeypatch.setattr(follow, "LOOK", 0.0)
 
 
 def on_server(url: str, collection: str) -> tuple[set[str], set[str]]:
@@ -178,9 +178,9 @@ TWO = textwrap.dedent("""
     import asyncio, json, sys
     from pathlib import Path
     from knowledge.library import Library
-    from knowledge.shared import library as shared
+    from knowledge.shared import follow as shared
 
-    shared.LOOK = 0.0
+    shared.LOOK, shared.PATIENCE = 0.0, 60.0
     root, url, collection, docs, who, rounds = sys.argv[1:]
     library = Library.open(
         Path(root), embedder=None, chroma_url=url, chroma_collection=collection

@@ -15,7 +15,7 @@ import pytest
 from knowledge.dense import ChromaStore
 from knowledge.errors import LibraryCorrupt, StoreFailed, StoreUnreachable
 from knowledge.library import Library
-from knowledge.shared import library as shared_library
+from knowledge.shared import follow
 from knowledge.shared.library import SharedLibrary
 from tests.fakes import HashingEmbedder
 from tests.knowledge.libraries import names
@@ -25,8 +25,8 @@ from tests.knowledge.shared.server import Served
 
 @pytest.fixture(autouse=True)
 def look_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_library, "LOOK", 0.0)
-    monkeypatch.setattr(shared_library, "_AGAIN", 0.0)
+    monkeypatch.setattr(follow, "LOOK", 0.0)
+    monkeypatch.setattr(follow, "AGAIN", 0.0)
 
 
 async def test_while_the_server_is_gone_the_cache_answers_and_says_so(
@@ -159,16 +159,16 @@ def silent() -> Iterator[str]:
 async def test_one_look_at_a_server_that_is_silent_is_for_all_who_ask(
     silent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared_library, "_PATIENCE", 0.2)
-    monkeypatch.setattr(shared_library, "_AGAIN", 600.0)
+    monkeypatch.setattr(follow, "PATIENCE", 0.2)
+    monkeypatch.setattr(follow, "AGAIN", 600.0)
     library = SharedLibrary.at(tmp_path, silent, "team", embedder=None)
-    looks, moved = [], library._watched.moved
+    looks, moved = [], library._follower.watched.moved
 
     def look(version: int, token: str) -> bool:
         looks.append(version)
         return moved(version, token)
 
-    monkeypatch.setattr(library._watched, "moved", look)
+    monkeypatch.setattr(library._follower.watched, "moved", look)
     asked = await asyncio.gather(
         *(library.search("whale") for _ in range(4)), return_exceptions=True
     )
@@ -190,8 +190,8 @@ async def test_while_a_silent_server_is_tried_again_nobody_waits_for_it(
         assert go_on.wait(60)
         raise StoreUnreachable("It says nothing.", hint="Wake it.")
 
-    monkeypatch.setattr(one._watched, "moved", silent)
-    one._failed = StoreUnreachable("It said nothing.", hint="Wake it.")
+    monkeypatch.setattr(one._follower.watched, "moved", silent)
+    one._follower.failed = StoreUnreachable("It said nothing.", hint="Wake it.")
     first = asyncio.create_task(one.search("whale"))
     await asyncio.to_thread(tried.wait, 60)
     found = await one.search("whale")
