@@ -86,7 +86,7 @@ class KnownSources:
             # A folder of many files goes by its name, unless the ask has names of its own.
             by_name = not own.sources and all(map(matcher(name), meant))
             sources = (name,) if by_name else tuple(sorted(meant))
-        filters = Filters(sources, kinds, since)
+        filters = Filters(sources, kinds, since, own.exactly)
         return (None if filters == Filters() else filters), meant
 
     async def _of_the_names_and_kinds(self) -> list[SourceInfo]:
@@ -97,6 +97,7 @@ class KnownSources:
             if info.document_id is not None
             and (not tests or any(test(info.source) for test in tests))
             and (not self._filters.kinds or info.kind in self._filters.kinds)
+            and (self._filters.exactly is None or info.source in self._filters.exactly)
         ]
 
 

@@ -126,6 +126,7 @@ def _in_order(db: Database, filters: Filters | None) -> Iterator[tuple[str, str]
     )
     tests = [matcher(name) for name in filters.sources] if filters else []
     since = filters.since if filters else None
+    exactly = filters.exactly if filters else None
     of_kind: set[str] | None = None
     if filters and filters.kinds:
         marks = ",".join("?" * len(filters.kinds))
@@ -137,6 +138,7 @@ def _in_order(db: Database, filters: Filters | None) -> Iterator[tuple[str, str]
             document_id not in given
             and (of_kind is None or document_id in of_kind)
             and (since is None or changed >= since)
+            and (exactly is None or source in exactly)
             and (not tests or any(test(source) for test in tests))
         ):
             given.add(document_id)

@@ -21,6 +21,8 @@ class Filters:
     """Any of the document kinds (`pdf`, `markdown` …)."""
     since: float | None = None
     """Only files changed at or after this Unix time."""
+    exactly: frozenset[str] | None = None
+    """Only these sources, each by its whole name as the library has it: nothing is looked up."""
 
     def allow(self, source: str, kind: str, changed: float) -> bool:
         """Whether a source, of a kind and changed at a Unix time, is asked for."""
@@ -28,6 +30,7 @@ class Filters:
             (not self.sources or any(matches(source, name) for name in self.sources))
             and (not self.kinds or kind in self.kinds)
             and (self.since is None or changed >= self.since)
+            and (self.exactly is None or source in self.exactly)
         )
 
 

@@ -89,7 +89,8 @@ class Selection:
         found = {
             document
             for document, source in rows
-            if not self._tests or any(test(source) for test in self._tests)
+            if (not self._tests or any(test(source) for test in self._tests))
+            and (self._filters.exactly is None or source in self._filters.exactly)
         }
         if not (kinds := self._filters.kinds):
             return found
@@ -115,6 +116,10 @@ class Selection:
             perhaps = [test for name in names for test in _perhaps_meant(name)]
             where += " AND (" + " OR ".join([sql for sql, _ in perhaps] or ["0"]) + ")"
             values += (value for _, some in perhaps for value in some)
+        exactly = self._filters.exactly
+        if exactly is not None and len(exactly) <= _MOST_NAMES:
+            where += f" AND source IN ({','.join('?' * len(exactly))})"
+            values += exactly
         return where, values
 
     def _newer(self) -> str:

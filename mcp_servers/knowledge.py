@@ -72,6 +72,8 @@ class Services:
     """Adds a path or a URL; tells of its progress from another thread. None: it may not."""
     searching: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
     """Around each search: it may wait there, or be refused."""
+    paths: bool = True
+    """Whether paths of this machine may be added, beside URLs, and its commands be typed."""
 
 
 def build(
@@ -104,10 +106,11 @@ def build(
     mode = offered[1].parameters["properties"]["mode"]
     mode["enum"] = list(services.modes)
     if services.add is not None:
+        what = "a file, a folder or a web page" if services.paths else "a web page"
         offered.append(
             tool(
                 tools.add_source,
-                "Add a file, a folder or a web page to the user's library, or bring it up to date.",
+                f"Add {what} to the user's library, or bring it up to date.",
                 title="Add to the library",
                 writes=True,
                 open_world=True,
@@ -274,6 +277,8 @@ class _Tools:
         from knowledge.filters import is_url
 
         assert self._services.add is not None
+        if not self._services.paths and not is_url(source):
+            raise ToolError("Only URLs can be added here. Files of the server are its owner's.")
         path = source if is_url(source) else os.path.expanduser(source)
         if not is_url(path) and not os.path.isabs(path):
             raise ToolError(f"{source} is neither an absolute path nor a URL. Give one of these.")
@@ -317,5 +322,8 @@ class _Tools:
     async def _empty(self, library: Library) -> str:
         if await library.sources():
             return "Nothing in the library could be read; list_sources says why."
+        if not self._services.paths:
+            can = " Call add_source with a URL." if self._services.add is not None else ""
+            return f"The library is empty.{can}"
         can = "Call add_source, or the" if self._services.add is not None else "The"
         return f"The library is empty. {can} user can type: agent add PATH"

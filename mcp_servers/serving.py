@@ -6,15 +6,15 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import socket
 
     from mcp.server import MCPServer
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import Message, Receive, Scope, Send
 
     Server = MCPServer[Any]
     """Whatever `build` gives, for those who may not know the SDK."""
@@ -23,8 +23,9 @@ PATH = "/mcp"
 """Where HTTP finds a server."""
 _GRACE = 2
 """Seconds that calls may still take when HTTP is to end."""
-_SESSIONS = 100
+SESSIONS = 100
 """Open at once on one `Lent` server; a client that has lost its own opens another."""
+_SESSION = b"mcp-session-id"
 _IDLE = 300.0
 """Seconds without a request after which such a session ends: many clients leave without a word."""
 
@@ -100,19 +101,23 @@ class Lent:
     """A server as an ASGI application, between `open` and `close`.
 
     Whoever lends it the port has seen to hosts, origins and keys; each user has one of their own,
-    so that no session of one is another's.
+    so that no session of one is another's. Where a user has as many sessions as may be, a new one
+    takes the place of the one that has been idle for longest.
     """
 
-    def __init__(self, server: Server) -> None:
-        """Serve nothing yet."""
+    def __init__(self, server: Server, *, sessions: int = SESSIONS) -> None:
+        """Serve nothing yet; `sessions` may be open at once."""
         from mcp.server.transport_security import TransportSecuritySettings
 
         server.streamable_http_app(
-            max_sessions=_SESSIONS,
+            max_sessions=sessions,
             session_idle_timeout=_IDLE,
             transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
         )
         self._manager = server.session_manager
+        self._most = sessions
+        self._asked: dict[str, int] = {}
+        """Requests under way, by session; the one that was not used for longest first."""
         self._ended = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
 
@@ -135,10 +140,98 @@ class Lent:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request, whatever its path."""
-        await self._manager.handle_request(scope, receive, send)
+        if session := _session_in(scope["headers"]):
+            with self._asking(session):
+                await self._manager.handle_request(scope, receive, send)
+            if scope["method"] == "DELETE":
+                self._asked.pop(session, None)
+        else:
+            read: list[Message] = []
+
+            async def noted() -> Message:
+                read.append(await receive())
+                return read[-1]
+
+            async def again() -> Message:
+                return read.pop(0) if read else await receive()
+
+            if await self._opens(scope, noted, send, full=False):
+                await self._make_room(scope)
+                await self._opens(scope, again, send, full=True)
+
+    async def _opens(self, scope: Scope, receive: Receive, send: Send, *, full: bool) -> bool:
+        """Answer a request that may open a session.
+
+        Args:
+            scope: The request.
+            receive: Its body; read even where there is no room.
+            send: Takes the answer.
+            full: Whether it is to be answered where there is no room.
+
+        Returns:
+            Whether there is no room, and nothing was answered.
+        """
+        refused = False
+        with ExitStack() as asking:
+
+            async def told(message: Message) -> None:
+                nonlocal refused
+                if message["type"] == "http.response.start":
+                    refused = message["status"] == 503 and not full
+                    if session := _session_in(message["headers"]):
+                        asking.enter_context(self._asking(session))
+                if not refused:
+                    await send(message)
+
+            await self._manager.handle_request(scope, receive, told)
+        return refused
+
+    @contextmanager
+    def _asking(self, session: str) -> Iterator[None]:
+        """While open, something is asked in a session; afterwards it is the last that was used."""
+        self._asked[session] = self._asked.get(session, 0) + 1
+        try:
+            yield
+        finally:
+            if session in self._asked:
+                self._asked[session] = self._asked.pop(session) - 1
+            # What is more than may be open has ended by itself: what was not used for longest.
+            for idle in self._idle[: max(0, len(self._asked) - self._most)]:
+                del self._asked[idle]
+
+    @property
+    def _idle(self) -> list[str]:
+        """The sessions in which nothing is being asked, the one that was not for longest first."""
+        return [session for session, asked in self._asked.items() if not asked]
+
+    async def _make_room(self, scope: Scope) -> None:
+        """End the session that has been idle for longest, where there is one, as a client would."""
+        ended = False
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def told(message: Message) -> None:
+            nonlocal ended
+            if message["type"] == "http.response.start":
+                ended = message["status"] < 400
+
+        for session in self._idle:
+            self._asked.pop(session, None)
+            named = [(_SESSION, session.encode("latin-1")), (b"host", b"localhost")]
+            ending = {**scope, "method": "DELETE", "headers": named}
+            await self._manager.handle_request(ending, receive, told)
+            if ended:
+                return
 
     async def close(self) -> None:
         """End all sessions, and the calls in them."""
         self._ended.set()
         if self._running is not None:
             await self._running
+
+
+def _session_in(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The session that a request or a response names; empty for none."""
+    named = [value for name, value in headers if name.lower() == _SESSION]
+    return named[0].decode("latin-1") if named else ""

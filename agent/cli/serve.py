@@ -161,7 +161,7 @@ async def _serve(
         url = public_url or url_of(bound)
         beside = await stack.enter_async_context(AsyncExitStack())
         apps = await beside.enter_async_context(
-            mounts(hosting, admission, make, public_url=url, chat=chat)
+            mounts(hosting, admission, make, keys=keys, public_url=url, chat=chat)
         )
         app = build_app(
             hosting, keys, admission,

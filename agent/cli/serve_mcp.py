@@ -7,7 +7,7 @@ they reach out from the server, with the owner's keys, into files that are the p
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Asking:
         add = self.add if self._user.may_write(self._name) else None
         return knowledge.Services(
             library=self.library, ask=self.ask, modes=MODES, add=add,
-            searching=lambda: self._admission.search(self._user),
+            searching=lambda: self._admission.search(self._user), paths=self._user.is_owner,
         )  # fmt: skip
 
     def for_web(self) -> web.Services:
@@ -65,14 +65,29 @@ class Asking:
         )
 
     async def library(self) -> Library:
-        """The library; whether it may still be read is asked each time."""
-        return await self._hosting.library(self._user, self._name)
+        """The library as the user sees it; whether it may still be read is asked each time.
+
+        Raises:
+            Refused: It may not, or cannot be opened; who is not the owner is not told why.
+        """
+        from agent.server.causes import told
+        from agent.server.seen import Answering
+
+        if self._user.is_owner:
+            return await self._hosting.library(self._user, self._name)
+        with told():
+            return Answering(await self._hosting.library(self._user, self._name))
 
     async def ask(
         self, question: str, mode: str, filters: Filters | None
     ) -> AsyncGenerator[Event, None]:
         """Ask in a session of its own, which is not kept: the client keeps its history."""
-        library = await self.library()
+        from agent.events import Done, Failed, Status
+        from agent.server.causes import as_told, done_for, log_cause, may_be_told
+        from agent.server.seen import seen_by
+
+        owner = self._user.is_owner
+        library = seen_by(self._user, await self._hosting.library(self._user, self._name))
         async with self._admission.admit(self._user) as ticket:
             # Making a session may read a persona's files.
             session = await asyncio.to_thread(
@@ -83,19 +98,29 @@ class Asking:
                 async for event in events:
                     ticket.started(session.stop)
                     ticket.heard(event)
-                    yield event
+                    if isinstance(event, Failed) and not owner:
+                        log_cause(f"{event.message} {event.hint}".strip())
+                        event = as_told(event)
+                    elif isinstance(event, Done):
+                        event = done_for(self._user, event)
+                    if not isinstance(event, Status) or may_be_told(event, owner=owner):
+                        yield event
 
     async def add(self, source: str, progress: Callable[[Progress], None]) -> SyncReport:
         """Add to the library: a URL; for the owner a path of the server's, too."""
         from agent.server.api_sources import may_add_path
+        from agent.server.causes import told
+        from agent.server.seen import report_for
         from knowledge.filters import is_url
 
+        user = self._user
         if not is_url(source):
-            may_add_path(self._user, source)
-        library = await self.library()
-        turn = self._admission.turn(self._user, str(library.root))
-        async with turn, self._admission.admit(self._user, heavy=True):
-            return await library.add([source], progress=progress)
+            may_add_path(user, source)
+        with nullcontext() if user.is_owner else told():
+            library = await self._hosting.library(user, self._name)
+            turn = self._admission.turn(user, str(library.root))
+            async with turn, self._admission.admit(user, heavy=True):
+                return report_for(user, await library.add([source], progress=progress))
 
     async def say(self, prompt: str) -> str:
         """The model's reply to a prompt, within what one ask of the user may use."""

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     from agent.cli.mcp_research import HeldResearch
     from agent.server.admission import Admission
     from agent.server.hosting import Hosting
+    from agent.server.keys import Keys
     from agent.server.mounts import ASGIApp, Receive, Scope, Send
     from agent.server.users import User
     from agent.wiring import Parts
     from mcp_servers.serving import Lent
 
 MCP = "/mcp"
+_LOOK = 5.0
+"""Seconds between two looks at whether users still are who they were."""
+_log = logging.getLogger(__name__)
 _OWNERS = ("web", "research", "all")
 _SERVERS = ("knowledge", *_OWNERS)
 
@@ -36,6 +40,7 @@ async def mounts(
     admission: Admission,
     make: Callable[[Mapping[str, Any]], Parts],
     *,
+    keys: Keys,
     public_url: str,
     chat: str | None = None,
 ) -> AsyncIterator[Mapping[str, ASGIApp]]:
@@ -50,45 +55,77 @@ async def mounts(
         hosting: Libraries and sessions, by user.
         admission: Who may ask now.
         make: Parts with settings by name, as the hosting's.
+        keys: The users: what a removed one has open is closed soon after.
         public_url: Where browsers find the server, without a path.
         chat: The command that a shell starts for each page of the chat; None serves none.
 
     Raises:
         ImportError: There is to be a chat, and its package is not installed.
     """
-    from agent.server.auth import user_in
+    from agent.server.auth import is_own_page, user_in
 
     # Else the SDK gives all loggers a handler of its own, which paints on standard error.
     if not (root := logging.getLogger()).handlers:
         root.addHandler(logging.NullHandler())
     async with AsyncExitStack() as stack:
-        servers = McpServers(hosting, admission, make)
+        servers = McpServers(hosting, admission, make, keys)
         stack.push_async_callback(servers.close)
+        watching = asyncio.create_task(_watch(servers, hosting, admission, keys))
+        stack.push_async_callback(_end, watching)
         apps: dict[str, ASGIApp] = {MCP: servers}
         if chat is not None:
             from agent.tui.browser import Browser
 
             def allowed(scope: Scope) -> bool:
-                return user_in(scope).is_owner
+                page = scope["type"] == "http" or is_own_page(scope, public_url)
+                return page and user_in(scope).is_owner
 
-            browser = Browser(chat, allowed=allowed, public_url=public_url)
+            browser = Browser(chat, allowed=allowed)
             stack.push_async_callback(browser.close)
             apps |= dict.fromkeys(("/", "/ws", "/download", "/static"), browser)
         yield apps
 
 
-@dataclass(frozen=True, slots=True)
+async def _watch(servers: McpServers, hosting: Hosting, admission: Admission, keys: Keys) -> None:
+    """Now and then, let go of what users have open whose key or rights are no more the same."""
+    while True:
+        await asyncio.sleep(_LOOK)
+        try:
+            servers.drop_void()
+            await close_sessions_of_removed(hosting, admission, keys)
+        except Exception as error:  # what goes wrong once is tried again
+            _log.exception(error)
+
+
+async def close_sessions_of_removed(hosting: Hosting, admission: Admission, keys: Keys) -> None:
+    """Close the stores of sessions of who is no user any more, and has nothing under way."""
+    from agent.server.users import OWNER
+
+    known = {OWNER, *(user.kept_as for user in keys.known())}
+    for kept_as in hosting.sessions_open - known:
+        if not admission.is_busy(kept_as):
+            await asyncio.to_thread(hosting.close_sessions, kept_as)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Open:
     user: User
     """With the rights that the server was built with."""
-    lent: Lent
+    digest: str | None
+    """Of the key that was theirs then."""
+    opening: asyncio.Task[Lent]
 
 
 class McpServers:
     """The MCP servers: `/mcp` has all that a user may use, `/mcp/NAME` one; `?library=` names one.
 
-    Each user has servers of their own, built when first asked for; when their rights have changed,
-    they are built anew, and clients open their sessions again.
+    Each user has servers of their own, built when first asked for; when their rights or their key
+    have changed, they are closed, and clients open their sessions again.
     """
 
     def __init__(
@@ -96,24 +133,33 @@ class McpServers:
         hosting: Hosting,
         admission: Admission,
         make: Callable[[Mapping[str, Any]], Parts],
+        keys: Keys,
     ) -> None:
         """Open nothing."""
         self._hosting = hosting
         self._admission = admission
         self._make = make
-        self._opening = asyncio.Lock()
+        self._keys = keys
         self._open: dict[tuple[str, str, str], _Open] = {}
+        self._closing: set[asyncio.Task[None]] = set()
         self._research: HeldResearch | None = None
         self._closed = False
 
     async def close(self) -> None:
         """End all sessions and runs; none can be opened any more."""
         self._closed = True
-        async with self._opening:
-            await asyncio.gather(*(found.lent.close() for found in self._open.values()))
-            self._open.clear()
-            if self._research is not None:
-                await self._research.close()
+        for key in list(self._open):
+            self._drop(key)
+        if self._closing:
+            await asyncio.wait(set(self._closing))
+        if self._research is not None:
+            await self._research.close()
+
+    def drop_void(self) -> None:
+        """Begin to close what was opened for users who are gone, or have other rights or keys."""
+        for key, found in list(self._open.items()):
+            if self._is_void(found):
+                self._drop(key)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request of a user.
@@ -131,28 +177,57 @@ class McpServers:
         await lent(scope, receive, send)
 
     async def _lent(self, user: User, path: str, library: str) -> Lent:
+        from agent.server.errors import Refused
         from agent.server.failures import ending
-        from mcp_servers.serving import Lent
+        from agent.server.library_names import library_named
 
         name = self._meant(user, path.removeprefix(MCP).strip("/"))
-        library = await asyncio.to_thread(self._hosting.library_meant, user, library)
+        library = await asyncio.to_thread(library_named, self._hosting, user, library)
         await self._hosting.library(user, library)  # that there is one
+        if self._closed:
+            raise ending()
+        self.drop_void()
         key = user.name, name, library
-        async with self._opening:
-            if self._closed:
-                raise ending()
-            found = self._open.get(key)
-            if found is not None and found.user == user:
-                return found.lent
-            if found is not None:
-                del self._open[key]
-                await found.lent.close()
-            asking = Asking(self._hosting, self._admission, user, library)
-            research = self._held() if user.is_owner else None
-            lent = Lent(await asyncio.to_thread(build, name, asking, research))
-            await lent.open()
-            self._open[key] = _Open(user, lent)
-            return lent
+        found = self._open.get(key)
+        if found is None:
+            opening = asyncio.create_task(self._opened(user, name, library))
+            found = self._open[key] = _Open(user, self._keys.digest(user.name), opening)
+        await asyncio.wait({found.opening})
+        if self._open.get(key) is not found:
+            raise Refused(
+                503, "Your rights or your key have just changed.", code="rights_changed",
+                retry_after=1,
+            )  # fmt: skip
+        try:
+            return found.opening.result()
+        except BaseException:
+            del self._open[key]
+            raise
+
+    async def _opened(self, user: User, name: str, library: str) -> Lent:
+        """A task of its own: it goes on when the client that asked for it first has left."""
+        from mcp_servers.serving import Lent
+
+        asking = Asking(self._hosting, self._admission, user, library)
+        research = self._held() if user.is_owner else None
+        lent = Lent(await asyncio.to_thread(build, name, asking, research))
+        await lent.open()
+        return lent
+
+    def _is_void(self, found: _Open) -> bool:
+        name = found.user.name
+        return self._keys.named(name) != found.user or self._keys.digest(name) != found.digest
+
+    def _drop(self, key: tuple[str, str, str]) -> None:
+        """Forget a server, and close it beside whatever else happens."""
+        task = asyncio.create_task(self._let_go(self._open.pop(key)))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _let_go(self, found: _Open) -> None:
+        await asyncio.wait({found.opening})
+        if found.opening.exception() is None:
+            await found.opening.result().close()
 
     def _meant(self, user: User, name: str) -> str:
         from agent.server.errors import Refused

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,7 +14,7 @@ import click
 from agent.cli import exits
 from agent.cli.group import Group, command
 from agent.cli.terminal import Console, one_line
-from agent.errors import UsageError
+from agent.errors import AgentError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,12 +106,10 @@ def add(console: Console, name: str, with_sessions: bool, **given: Any) -> int:
     Without --reads they may be answered from the library in use.
     """
     from agent.server.users import User
-    from agent.wiring import Parts
 
     paths, keys = _keys()
     if given["reads"] is None and given["writes"] is None:
-        root = Parts.from_env({"library": console.library}).library_root
-        given["reads"] = root.name if root.parent == paths.libraries else str(root.parent)
+        given["reads"] = _in_use(console, paths)
     user = _changed(User(name), given)
     earlier = [] if _known(keys, name) else [own for own in _kept(paths, name) if own.asked]
     if earlier and not with_sessions:
@@ -123,6 +122,7 @@ def add(console: Console, name: str, with_sessions: bool, **given: Any) -> int:
     click.echo(key)
     console.note("This is shown once. Send it to them by a way that nobody else reads.")
     _warn_of_missing(console, paths, user)
+    _warn_of_price(console, user)
     return exits.OK
 
 
@@ -138,6 +138,7 @@ def set_(console: Console, name: str, **given: Any) -> int:
     paths, keys = _keys()
     user = keys.change(name, lambda user: _changed(user, given))
     _warn_of_missing(console, paths, user)
+    _warn_of_price(console, user)
     click.echo(_line(user))
     return exits.OK
 
@@ -156,32 +157,60 @@ def new_key(console: Console, name: str) -> int:
 @click.argument("name", metavar="NAME")
 @click.option("--sessions", is_flag=True, help="Delete what they have asked, too.")
 @click.option("--files", is_flag=True, help="Delete the files they have handed in, too.")
-def remove(console: Console, name: str, sessions: bool, files: bool) -> int:
+@click.option("--id", "wanted", metavar="ID", help="Of several of that name, this one alone.")
+def remove(console: Console, name: str, sessions: bool, files: bool, wanted: str | None) -> int:
     """Remove a user; their key is void at once.
 
     What they have asked and handed in stays, unless it is to be deleted; that can be said later.
     """
     paths, keys = _keys()
     kept = _kept(paths, name)
-    if _known(keys, name) or not (kept and (sessions or files)):
+    now = next((user.id for user in keys.users() if user.name == name), None)
+    earlier = [own.id for own in kept if own.id != now and own.has(sessions=sessions, files=files)]
+    if wanted is None and now is not None and earlier:
+        # Who was told to type this for an earlier one must not void the key of another.
+        again = f"agent users remove {name}{' --sessions' * sessions}{' --files' * files} --id"
+        raise UsageError(
+            f"There is a user '{name}', and of an earlier one of that name something is kept.",
+            hint=f"{'  or  '.join(f'{again} {own}' for own in earlier)}  or, for who is there "
+            f"now: {again} {now}",
+        )
+    meant = wanted or now
+    if meant is not None:
+        kept = [own for own in kept if own.id == meant]
+    if now is not None and meant == now:
         keys.remove(name)
         console.note(f"Removed {name}.")
-    again = f"agent users remove {name}"
+    elif not (kept and (sessions or files)):
+        one = f"There is no user '{name}'"
+        raise UsageError(
+            f"{one} with that ID of whom this is kept." if wanted else f"{one}.",
+            hint="agent users list",
+        )
     for own in kept:
-        if own.asked and sessions:
-            own.delete_sessions()
-            console.note(f"Deleted the sessions of {name}.")
-        elif own.asked:
-            console.note(f"Their sessions stay in {own.folder} until: {again} --sessions")
-        many = len(own.handed_in)
-        count = f"{many} file{'' if many == 1 else 's'}"
-        if many and files:
-            own.delete_files()
-            console.note(f"Deleted {count} of {name}; the next agent sync takes them out.")
-        elif many:
-            console.note(f"The library keeps {count} of theirs until: {again} --files")
-        own.tidy()
+        _tell_or_delete(console, paths, own, sessions=sessions, files=files)
     return exits.OK
+
+
+def _tell_or_delete(
+    console: Console, paths: Paths, own: _Own, *, sessions: bool, files: bool
+) -> None:
+    """Delete what is to be deleted of a removed user, and say of the rest how it can be."""
+    again = f"agent users remove {own.name} --id {own.id}"
+    if own.asked and sessions:
+        own.delete_sessions()
+        console.note(f"Deleted the sessions of {own.name}.")
+    elif own.asked:
+        console.note(f"Their sessions stay in {own.folder} until: {again} --sessions")
+    many = len(own.handed_in)
+    count = f"{many} file{'' if many == 1 else 's'}"
+    if many and files:
+        commands = own.syncs([*_libraries(paths), _in_use(console, paths)])
+        own.delete_files()
+        console.note(f"Deleted {count} of {own.name}. {commands}")
+    elif many:
+        console.note(f"The library keeps {count} of theirs until: {again} --files")
+    own.tidy()
 
 
 users.add_command(list_)
@@ -208,6 +237,7 @@ class _Own:
     """What is kept of a user."""
 
     folder: Path
+    name: str
     id: str
 
     @property
@@ -219,6 +249,25 @@ class _Own:
     def handed_in(self) -> list[Path]:
         """The files, of all libraries."""
         return [file for file in (self.folder / "files").rglob("*") if file.is_file()]
+
+    def has(self, *, sessions: bool, files: bool) -> bool:
+        """Whether any of that is kept."""
+        return (sessions and self.asked) or (files and bool(self.handed_in))
+
+    def syncs(self, libraries: list[str]) -> str:
+        """What takes the files out of the libraries, once they are deleted.
+
+        Args:
+            libraries: Those that are known, by name.
+        """
+        from agent.server.uploads import folder_of
+
+        folders = {file.parent.name for file in self.handed_in}
+        known = {folder: name for name in libraries if (folder := folder_of(name)) in folders}
+        commands = [f"agent --library {shlex.quote(name)} sync" for name in known.values()]
+        if folders - set(known):
+            commands.append("agent sync of each other library that they wrote to")
+        return f"What libraries have of them is taken out by: {', '.join(commands)}"
 
     def delete_sessions(self) -> None:
         for file in self.folder.glob("transcripts.db*"):
@@ -243,7 +292,7 @@ def _kept(paths: Paths, name: str) -> list[_Own]:
 
     check_name(name)
     found = [
-        _Own(folder, own)
+        _Own(folder, name, own)
         for folder in (paths.data / "users").glob(f"{name}-*")
         if (own := id_in(folder.name, name)) is not None
     ]
@@ -276,6 +325,33 @@ def _warn_of_missing(console: Console, paths: Paths, user: User) -> None:
     for name in dict.fromkeys((*user.reads, *user.writes)):
         if name != ALL and not (paths.libraries / name).is_dir():
             console.warn(f"There is no library '{one_line(name)}' yet.")
+
+
+def _warn_of_price(console: Console, user: User) -> None:
+    """Say so where the model in use costs nobody knows what, and may only cost so much."""
+    from agent.wiring import Parts
+
+    if user.day_cost is None and user.limits.cost is None:
+        return
+    with suppress(AgentError):  # what is wrong with the model, the server will say
+        model = Parts.from_env({"library": console.library}).model
+        if model.price is None:
+            console.warn(
+                f"What {model.name} costs is not known, so {user.name} is answered nothing for as "
+                "long as cost is limited"
+            )
+
+
+def _in_use(console: Console, paths: Paths) -> str:
+    """The library in use, as a server calls it."""
+    from agent.wiring import Parts
+
+    root = Parts.from_env({"library": console.library}).library_root
+    return root.name if root.parent == paths.libraries else str(root.parent)
+
+
+def _libraries(paths: Paths) -> list[str]:
+    return sorted(folder.name for folder in paths.libraries.glob("*") if folder.is_dir())
 
 
 def _list(*, as_json: bool) -> int:

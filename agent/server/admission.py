@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -35,6 +36,8 @@ _WORKING = 2
 """Heavy pieces of work at once."""
 _LONG_PATIENCE = 300.0
 """Seconds that heavy work waits: what is before it may take minutes."""
+SHARE = 250
+"""Requests of one user under way at once, of any kind: a quarter of the server's connections."""
 
 
 class Admission:
@@ -73,7 +76,12 @@ class Admission:
         self._spending = spending
         self._metrics = metrics
         self._rates = Rates(clock)
+        self._under_way: Counter[str] = Counter()
+        """Requests, by user."""
         self._tickets: set[Ticket] = set()
+        """Of all that runs."""
+        self._asking: set[Ticket] = set()
+        """Those whose cost counts."""
         self._draining = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -110,6 +118,29 @@ class Admission:
                 code="rate_limit_exceeded", retry_after=wait,
             )  # fmt: skip
 
+    @contextmanager
+    def under_way(self, user: User) -> Iterator[None]:
+        """Count one request as being answered until the block's end.
+
+        Raises:
+            Refused: 429, the user has too many open.
+        """
+        if self._under_way[user.kept_as] >= SHARE:
+            raise Refused(
+                429, f"{SHARE} requests of yours are open already.",
+                code="too_many_requests", retry_after=self._asks.advice(0),
+            )  # fmt: skip
+        self._under_way[user.kept_as] += 1
+        try:
+            yield
+        finally:
+            self._under_way[user.kept_as] -= 1
+            self._under_way += Counter()  # forgets those who have none
+
+    def is_busy(self, kept_as: str) -> bool:
+        """Whether a request of a user is being answered; by what `User.kept_as` says."""
+        return self._under_way[kept_as] > 0
+
     @asynccontextmanager
     async def admit(self, user: User, *, heavy: bool = False) -> AsyncIterator[Ticket]:
         """Let one ask through, at once or after a wait; it holds a place until the block's end.
@@ -118,27 +149,31 @@ class Admission:
 
         Args:
             user: Who asks.
-            heavy: Whether it is work that takes long, and no ask: it has places of its own.
+            heavy: Whether it is work that takes long, and no ask: it has places of its own, and
+                its cost is not counted.
 
         Raises:
             Refused: 429 for too much, 503 where the server is ending; with `retry_after`.
         """
         if self._draining:
             raise ending()
-        self._left_today(user)
+        left = None if heavy else self._left_today(user)
         came = time.monotonic()
         async with (self._work if heavy else self._asks).hold(user.kept_as):
-            # Only now: what ran before may have spent the rest of the day's budget.
-            left = self._left_today(user)
+            if not heavy:  # again: what ran before may have spent the rest of the day's budget
+                left = self._left_today(user)
             began = time.monotonic()
-            ticket = Ticket(_limited(user, left), began, self._metrics)
+            ticket = Ticket(user if heavy else _limited(user, left), began, self._metrics)
             ticket.waited(began - came)
             self._tickets.add(ticket)
+            if not heavy:
+                self._asking.add(ticket)
             self._idle.clear()
             try:
                 yield ticket
             finally:
                 self._tickets.discard(ticket)
+                self._asking.discard(ticket)
                 if not self._tickets:
                     self._idle.set()
                 ticket.close()
@@ -197,7 +232,7 @@ class Admission:
         if user.day_cost is None or self._spending is None:
             return None
         left = user.day_cost - self._spending.today(user.kept_as)
-        held = sum(t.held for t in self._tickets if t.user.kept_as == user.kept_as)
+        held = sum(t.held for t in self._asking if t.user.kept_as == user.kept_as)
         if held and 0 < left <= held:
             raise Refused(
                 429, "Asks of yours that still run may use up what is left of today's budget.",

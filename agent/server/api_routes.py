@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 from agent.server.api_search import Searching
 from agent.server.api_sessions import Sessions
 from agent.server.api_sources import Sources
+from agent.server.api_upkeep import Upkeep
 from agent.server.openapi import document
 from agent.server.operations import routes
 
@@ -30,6 +31,7 @@ def api_routes(hosting: Hosting, admission: Admission) -> list[BaseRoute]:
     operations: list[Operation[Any, Any]] = [
         *Searching(hosting, admission).operations(),
         *Sources(hosting, admission).operations(),
+        *Upkeep(hosting, admission).operations(),
         *Sessions(hosting).operations(),
     ]
     described = document(operations)

@@ -10,9 +10,8 @@ from pydantic import Field
 
 from agent.server.admission import Admission
 from agent.server.hosting import Hosting
+from agent.server.library_names import libraries_of, opened
 from agent.server.operations import Asked, LibraryName, Name, Nothing, Operation, Shape
-from agent.server.source_names import shown
-from agent.server.users import User
 from knowledge.library import Filters
 from knowledge.types import Kind, Passage, Span
 
@@ -29,7 +28,12 @@ class SearchParams(Shape):
     ]
     library: LibraryName = ""
     limit: int = Field(8, ge=1, le=1000, description="At most so many passages.")
-    source: list[Name] = Field([], max_length=20, description="Only what lies in these.")
+    source: list[Name] = Field(
+        [],
+        max_length=20,
+        description="Only these: a name as GET /api/sources tells it, a pattern of names "
+        "(`*.pdf`), or a document_id. The owner may name paths and folders, too.",
+    )
     type: list[Kind] = Field([], description="Only documents of these types.")
     since: datetime | None = Field(
         None, description="Only files changed since; UTC where no offset is given."
@@ -128,8 +132,7 @@ class Searching:
     async def search(self, asked: Asked[SearchParams, Nothing]) -> SearchAnswer:
         """Find passages."""
         wanted = asked.params
-        name = await asyncio.to_thread(self._hosting.library_meant, asked.user, wanted.library)
-        library = await self._hosting.library(asked.user, name)
+        library = await opened(self._hosting, asked.user, wanted.library)
         filters = None
         if wanted.source or wanted.type or wanted.since:
             since = wanted.since
@@ -141,20 +144,20 @@ class Searching:
                 since=None if since is None else since.timestamp(),
             )
         async with self._admission.search(asked.user):
-            found = await library.search(wanted.q, limit=wanted.limit, filters=filters)
+            found = await library.seen.search(wanted.q, limit=wanted.limit, filters=filters)
         return SearchAnswer(
             query=wanted.q,
-            library=name,
+            library=library.called,
             how=found.how,
             note=found.note,
-            passages=[_passage(asked.user, n, p) for n, p in enumerate(found.passages, 1)],
+            passages=[_passage(n, p) for n, p in enumerate(found.passages, 1)],
         )
 
     async def document(self, asked: Asked[DocumentParams, Nothing]) -> DocumentAnswer:
         """Read in a document."""
         wanted = asked.params
-        library = await self._hosting.library(asked.user, wanted.library)
-        document = await library.document(wanted.id)
+        library = await opened(self._hosting, asked.user, wanted.library)
+        document = await library.seen.document(wanted.id)
         start = min(wanted.start, len(document.text))
         end = min(start + wanted.length, len(document.text))
         return DocumentAnswer(
@@ -172,19 +175,19 @@ class Searching:
 
     async def libraries(self, asked: Asked[Nothing, Nothing]) -> LibrariesAnswer:
         """List the libraries of a user."""
-        names = await asyncio.to_thread(self._hosting.libraries, asked.user)
+        found = await asyncio.to_thread(libraries_of, self._hosting, asked.user)
         return LibrariesAnswer(
             libraries=[
-                LibraryShape(name=n, default=n == names[0], may_write=asked.user.may_write(n))
-                for n in names
+                LibraryShape(name=called, default=n == 0, may_write=asked.user.may_write(name))
+                for n, (name, called) in enumerate(found.items())
             ]
         )
 
 
-def _passage(user: User, n: int, passage: Passage) -> PassageShape:
+def _passage(n: int, passage: Passage) -> PassageShape:
     return PassageShape(
         n=n,
-        source=shown(user, passage.source),
+        source=passage.source,
         title=passage.title,
         place=passage.place,
         text=passage.text,

@@ -8,13 +8,27 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 from pydantic import Field
 from starlette.responses import Response
 
-from agent.events import Citation, Done, Failed
+from agent.events import (
+    Citation,
+    Done,
+    Event,
+    Failed,
+    Revision,
+    Status,
+    Thought,
+    Token,
+    ToolCall,
+    ToolResult,
+    Usage,
+)
 from agent.plain_text import clean
+from agent.server.causes import as_told, done_for
+from agent.server.client_tools import HandedOver
 from agent.server.completion import Cited, cited
 from agent.server.hosting import Hosting
 from agent.server.operations import Asked, Nothing, Operation, Shape
@@ -232,8 +246,25 @@ def _session(info: SessionInfo) -> SessionShape:
 
 
 def _shown(user: User, turn: StoredTurn) -> StoredTurn:
-    """A turn as its user is told it."""
-    events = [shown_citation(user, e) if isinstance(e, Citation) else e for e in turn.events]
+    """A turn as its user was told it: steps and tools may name places of the server."""
+    if user.is_owner:
+        return turn
+    events: list[Event] = []
+    for event in turn.events:
+        match event:
+            case Citation():
+                events.append(shown_citation(user, event))
+            case Failed():
+                handed_over = event.error == HandedOver.__name__
+                events.append(event if handed_over else as_told(event))
+            case ToolCall() | ToolResult() | Status() | Thought():
+                pass
+            case Done():
+                events.append(done_for(user, event))
+            case Token() | Usage() | Revision():
+                events.append(event)
+            case _:
+                assert_never(event)
     return replace(turn, events=tuple(events))
 
 

@@ -17,8 +17,10 @@ from pydantic import Field
 from agent.server.admission import Admission
 from agent.server.errors import Refused
 from agent.server.hosting import Hosting
+from agent.server.library_names import Opened, opened
 from agent.server.operations import Asked, LibraryName, Name, Nothing, Operation, Shape
-from agent.server.source_names import meant, shown
+from agent.server.seen import report_for
+from agent.server.source_names import meant, names_of, own_name, shown
 from agent.server.uploads import LARGEST, Exchange, Uploads
 from agent.server.users import User
 from knowledge.filters import is_url
@@ -142,20 +144,20 @@ class Sources:
     async def list(self, asked: Asked[ListParams, Nothing]) -> SourcesAnswer:
         """List the sources of a library."""
         wanted = asked.params
-        library = await self._hosting.library(asked.user, wanted.library)
+        library = await opened(self._hosting, asked.user, wanted.library)
         words = wanted.contains.casefold()
         found = [
             info
-            for info in await library.sources()
-            if words in f"{shown(asked.user, info.source)} {info.title}".casefold()
+            for info in await library.seen.sources()
+            if words in f"{info.source} {info.title}".casefold()
         ]
         page = found[wanted.offset : wanted.offset + wanted.limit]
-        return SourcesAnswer(total=len(found), sources=[_source(asked.user, i) for i in page])
+        return SourcesAnswer(total=len(found), sources=[_source(info) for info in page])
 
     async def add(self, asked: Asked[Nothing, NewSource]) -> ReportShape:
         """Add a URL, or a path of this machine."""
         source = asked.body.source
-        library, _ = await self._writable(asked.user, asked.body.library)
+        library = (await self._writable(asked.user, asked.body.library)).whole
         if not is_url(source):
             may_add_path(asked.user, source)
         async with self._writing(asked.user, library):
@@ -163,8 +165,9 @@ class Sources:
 
     async def upload(self, asked: Asked[FileParams, Nothing]) -> ReportShape:
         """Take a file in, and add it: what is refused, or broken off, changes nothing."""
-        library, name = await self._writable(asked.user, asked.params.library)
-        file = self._uploads.place(asked.user, name, asked.params.name)
+        named = await self._writable(asked.user, asked.params.library)
+        library = named.whole
+        file = self._uploads.place(asked.user, named.name, asked.params.name)
         received = self._uploads.received(asked.user, file, asked.request.stream())
         async with received as part, self._writing(asked.user, library):
             source = os.path.realpath(file)
@@ -187,20 +190,33 @@ class Sources:
 
     async def remove(self, asked: Asked[SourceParams, Nothing]) -> Removed:
         """Take a source out; a file that was handed in is deleted."""
-        library, _ = await self._writable(asked.user, asked.params.library)
-        source = meant(asked.user, asked.params.source, await library.sources())
+        named = await self._writable(asked.user, asked.params.library)
+        library, sources = named.whole, await named.whole.sources()
+
+        def mine(source: str) -> bool:
+            try:
+                file = self._uploads.place(asked.user, named.name, own_name(source))
+            except Refused:
+                return False
+            return source == os.path.realpath(file)
+
+        def found() -> tuple[str, dict[str, str]]:
+            called = {} if asked.user.is_owner else names_of(sources)
+            return meant(asked.user, asked.params.source, sources, mine), called
+
+        source, called = await asyncio.to_thread(found)
         async with self._admission.turn(asked.user, str(library.root)):
             removed = await library.remove([source])
         for gone in removed:
             if not is_url(gone):
                 self._uploads.forget(gone)
-        return Removed(removed=[shown(asked.user, gone) for gone in removed])
+        return Removed(removed=[called.get(gone, shown(asked.user, gone)) for gone in removed])
 
-    async def _writable(self, user: User, name: str) -> tuple[Library, str]:
-        """A library that a user may change, and its name."""
-        name = await asyncio.to_thread(self._hosting.library_meant, user, name)
-        may_write(user, name)
-        return await self._hosting.library(user, name), name
+    async def _writable(self, user: User, called: str) -> Opened:
+        """A library that a user may change."""
+        library = await opened(self._hosting, user, called)
+        may_write(user, library)
+        return library
 
     @asynccontextmanager
     async def _writing(self, user: User, library: Library) -> AsyncIterator[None]:
@@ -212,31 +228,32 @@ class Sources:
 
 
 async def _added(user: User, library: Library, source: str) -> ReportShape:
-    report = await library.add([source])
+    report = report_for(user, await library.add([source]))
     if report.failed and not report.added + report.changed + report.moved + report.unchanged:
         reason = report.failed[0].reason.removesuffix(".")
         raise Refused(
             422, f"Nothing was added: {reason}.", code="unreadable_source",
             param="source",
         )  # fmt: skip
-    return _report(user, report)
+    return report_shape(report)
 
 
 async def _listed(library: Library, source: str) -> SourceInfo | None:
     return next((info for info in await library.sources() if info.source == source), None)
 
 
-def may_write(user: User, library: str) -> None:
+def may_write(user: User, library: Opened) -> None:
     """See that a user may change a library.
 
     Raises:
         Refused: They may only read it.
     """
-    if not user.may_write(library):
+    if not user.may_write(library.name):
         raise Refused(
-            403, f"You may read the library '{library}', and not change it.",
+            403, f"You may read the library '{library.called}', and not change it.",
             code="library_read_only", param="library",
-            hint=f"Its owner lets you: agent users set {user.name} --writes {library}",
+            hint="Name another in `library`: GET /api/libraries says which you may change. The "
+            "server's owner can let you change this one.",
         )  # fmt: skip
 
 
@@ -259,9 +276,9 @@ def may_add_path(user: User, path: str) -> None:
         )  # fmt: skip
 
 
-def _source(user: User, info: SourceInfo) -> SourceShape:
+def _source(info: SourceInfo) -> SourceShape:
     return SourceShape(
-        source=shown(user, info.source),
+        source=info.source,
         document_id=info.document_id,
         title=info.title,
         type=info.kind,
@@ -273,11 +290,12 @@ def _source(user: User, info: SourceInfo) -> SourceShape:
     )
 
 
-def _problem(user: User, problem: Problem) -> ProblemShape:
-    return ProblemShape(source=shown(user, problem.source), reason=problem.reason)
+def _problem(problem: Problem) -> ProblemShape:
+    return ProblemShape(source=problem.source, reason=problem.reason)
 
 
-def _report(user: User, report: SyncReport) -> ReportShape:
+def report_shape(report: SyncReport) -> ReportShape:
+    """What was done, as it is answered."""
     return ReportShape(
         added=report.added,
         changed=report.changed,
@@ -285,8 +303,8 @@ def _report(user: User, report: SyncReport) -> ReportShape:
         removed=report.removed,
         unchanged=report.unchanged,
         passages=report.chunks,
-        failed=[_problem(user, problem) for problem in report.failed],
-        warned=[_problem(user, problem) for problem in report.warned],
+        failed=[_problem(problem) for problem in report.failed],
+        warned=[_problem(problem) for problem in report.warned],
         note=report.note,
         seconds=report.seconds,
     )

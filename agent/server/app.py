@@ -24,6 +24,7 @@ from agent.server.logs import silent
 from agent.server.metrics import Metrics
 from agent.server.mounts import mount_routes
 from agent.server.observed import Observed
+from agent.server.receiving import Received
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -100,6 +101,7 @@ def build_app(
                 public_url=address.public_url, pages=address.pages,
             ),
             Middleware(Rated, admission=admission),
+            Middleware(Received),
             Middleware(RequestBodyLimitMiddleware, max_body_size=LONGEST_BODY),
         ],
         exception_handlers={HTTPException: _http_error},
@@ -108,7 +110,7 @@ def build_app(
 
 
 class Rated:
-    """Counts every request of a user against their rate."""
+    """Counts every request of a user against their rate, and those that they have open."""
 
     def __init__(self, app: ASGIApp, *, admission: Admission) -> None:
         """Count for an application."""
@@ -119,6 +121,8 @@ class Rated:
         """Let through, or raise `Refused`."""
         if scope["type"] in ("http", "websocket") and (user := scope["state"].get("user")):
             self._admission.count(user)
+            with self._admission.under_way(user):
+                return await self.app(scope, receive, send)
         await self.app(scope, receive, send)
 
 

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from agent.events import Citation, Done, Failed, Revision, Status, Token, Usage
 from agent.modes.answering import CUT
 from agent.server.bodies import ChatRequest
+from agent.server.causes import done_for, may_be_told, refused_by
 from agent.server.client_tools import HandedOver, HandsOver, cannot_call, offered
 from agent.server.completion import CachedTokens, CompletionUsage, tool_calls, understudy
 from agent.server.conversation import asked
 from agent.server.errors import Refused
-from agent.server.failures import refusal_of
+from agent.server.library_names import opened
 from agent.server.model_names import meant
 from agent.server.source_names import shown_citation
 from agent.server.sources_text import sources_text
@@ -112,18 +113,18 @@ class Ask:
                             yield event
                         case Revision():
                             self.said = event.text
-                        case Status():
+                        case Status() if may_be_told(event, owner=self._user.is_owner):
                             yield event
                         case Usage():
                             self._used.append(event)
                         case Citation():
                             self._citations.append(shown_citation(self._user, event))
                         case Done():
-                            yield self._done(event, session)
+                            yield self._done(done_for(self._user, event), session)
                         case Failed():
                             yield self._failed(event, model, ticket)
                         case _:
-                            pass  # thoughts, and calls of the library's tools
+                            pass  # thoughts, calls of the library's tools, what the owner is told
 
     @property
     def usage(self) -> CompletionUsage:
@@ -145,7 +146,7 @@ class Ask:
         mode, model = await self._with_tools()
         named = (body.metadata.library if body.metadata else None) or ""
         resume = (body.metadata.session if body.metadata else None) or None
-        library = await hosting.library(self._user, named)
+        library = (await opened(hosting, self._user, named)).seen
         session = await asyncio.to_thread(
             lambda: hosting.session(
                 ticket.user,
@@ -199,8 +200,7 @@ class Ask:
             ticket.ended("handed_over")
             self._used.append(model.usage)
             return Ended("", "tool_calls", tuple(tool_calls(model.calls)))
-        owner = self._user.is_owner
-        raise refusal_of(failed.error, failed.message, failed.hint, owner=owner)
+        raise refused_by(failed, owner=self._user.is_owner)
 
 
 def _check(body: ChatRequest) -> None:

@@ -56,6 +56,23 @@ def user_of(request: HTTPConnection) -> User:
     return user_in(request.scope)
 
 
+def is_own_page(scope: Scope, public_url: str = "") -> bool:
+    """Whether a request says that it comes from a page of this server, and from no other.
+
+    Args:
+        scope: The request.
+        public_url: Where a proxy in front is reached, without a path.
+    """
+    headers = Headers(scope=scope)
+    origins = headers.getlist("origin")
+    return len(origins) == 1 and _is_own(origins[0], headers.get("host", "").lower(), public_url)
+
+
+def _is_own(origin: str, host: str, public_url: str) -> bool:
+    own = {f"http://{host}", f"https://{host}", public_url.rstrip("/").lower()} - {""}
+    return origin.lower() in own
+
+
 class Logins:
     """What a browser is given in place of a key: a mark that holds for this run of the server.
 
@@ -132,6 +149,7 @@ class Auth:
         public = urlsplit(public_url)
         self._public_scheme = public.scheme
         self._public_host = bare(public.scheme, public.netloc)
+        self._public = f"{public.scheme}://{self._public_host}" if self._public_host else ""
         self._pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -144,7 +162,7 @@ class Auth:
             return await self.app(scope, receive, send)
         headers = Headers(scope=scope)
         host, origin = self._host(headers), headers.get("origin")
-        own = origin is None or self._is_own(origin, host)
+        own = origin is None or _is_own(origin, host, self._public)
         if not own:
             raise Refused(403, "Pages of other sites may not ask here.", code="foreign_origin")
         if path == LOGIN and self._pages:
@@ -203,12 +221,6 @@ class Auth:
         except ValueError:
             return False
         return True
-
-    def _is_own(self, origin: str, host: str) -> bool:
-        own = {f"http://{host}", f"https://{host}"}
-        if self._public_host:
-            own.add(f"{self._public_scheme}://{self._public_host}")
-        return origin.lower() in own
 
     def _by_key(self, headers: Headers) -> User | None:
         scheme, _, key = headers.get("authorization", "").partition(" ")

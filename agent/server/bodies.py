@@ -6,11 +6,13 @@ answer lists those that would have changed it (`Understudy.ignored`).
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.server.errors import Refused
+from agent.server.receiving import PATIENCE, late
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -144,10 +146,16 @@ async def read(request: Request, kind: type[_Body]) -> _Body:
     """The body of a request.
 
     Raises:
-        Refused: It is not what is asked for; says which field, and never repeats its value.
+        Refused: It is not what is asked for; says which field, and never repeats its value. Or it
+            does not come.
     """
     try:
-        return kind.model_validate_json(await request.body())
+        async with asyncio.timeout(PATIENCE):
+            body = await request.body()
+    except TimeoutError:
+        raise late() from None
+    try:
+        return kind.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(step) for step in first["loc"]) or None

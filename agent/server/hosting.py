@@ -11,7 +11,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, AsyncExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -57,11 +57,8 @@ class Hosting:
         self.parts = make({})
         """Those of the settings as they are."""
         self._make = make
-        self._stack = ExitStack()
-        self._opening = asyncio.Lock()
         self._making = threading.Lock()
         self._libraries = OpenLibraries()
-        self._stack.callback(self._libraries.close)
         self._transcripts: dict[str, Transcripts] = {}
         self._personas: dict[str, Persona | None] = {}
 
@@ -132,11 +129,7 @@ class Hosting:
             except ConfigError:
                 raise missing from None
         try:
-            root = parts.library_root
-            async with self._opening:
-                return await asyncio.to_thread(
-                    self._libraries.get, root, lambda: self._opened(parts)
-                )
+            return await self._libraries.get(parts.library_root, lambda: self._opened(parts))
         except UsageError:
             raise missing from None
 
@@ -166,10 +159,21 @@ class Hosting:
                 file = paths.transcripts
                 if not user.is_owner:
                     file = paths.data / "users" / user.kept_as / "transcripts.db"
-                store = Transcripts(file)
-                self._stack.callback(store.close)
-                self._transcripts[user.kept_as] = store
+                self._transcripts[user.kept_as] = Transcripts(file)
             return self._transcripts[user.kept_as]
+
+    @property
+    def sessions_open(self) -> frozenset[str]:
+        """Whose sessions are held open, by what `User.kept_as` says."""
+        with self._making:
+            return frozenset(self._transcripts)
+
+    def close_sessions(self, kept_as: str) -> None:
+        """Let go of a user's sessions, who has no request under way; they can be opened again."""
+        with self._making:
+            store = self._transcripts.pop(kept_as, None)
+        if store is not None:
+            store.close()
 
     def session(
         self,
@@ -200,19 +204,23 @@ class Hosting:
             max_tokens: The longest answer, where the settings' is not shorter.
 
         Raises:
-            Refused: There is no such mode or persona.
+            Refused: There is no such mode or persona; or what an answer costs is limited, and
+                not known.
             SessionNotFound: `resume` names none of theirs.
             TranscriptError: Their store cannot be used.
         """
         config = self.parts.config
         if mode and mode not in self._modes:
             raise no_model(f"{NAMES}/{mode}")
+        limits, model = stricter(self.parts.limits, user.limits), model or self.model
+        if limits.cost is not None and model.price is None:
+            raise _no_price(user, model.name)
         store = self.transcripts(user) if keep or resume else None
         if store is not None and resume:
             resume = store.find(resume)
         return _Guest(
             modes=self._modes,
-            model=model or self.model,
+            model=model,
             library=library,
             transcripts=store,
             resume=resume,
@@ -220,7 +228,7 @@ class Hosting:
             mode=mode or config.mode,
             passages=config.passages,
             max_tokens=_least(config.answer_tokens, max_tokens),
-            limits=stricter(self.parts.limits, user.limits),
+            limits=limits,
             quoter=self.parts.quoter,
             persona=self.persona(persona),
         )
@@ -252,10 +260,13 @@ class Hosting:
                 self._personas[name] = parts.persona
             return self._personas[name]
 
-    def models(self, user: User) -> list[str]:
-        """The names of the models: every mode, plain and in every persona, then the embedder's."""
-        modes = [NAMES, *(f"{NAMES}/{mode}" for mode in MODES)]
-        names = [*modes, *(f"{mode}@{who}" for mode in modes[1:] for who in self.personas())]
+    def models(self) -> list[str]:
+        """The names of the models: every mode, plain and in every persona, then the embedder's.
+
+        Reads every persona's card.
+        """
+        modes, personas = [NAMES, *(f"{NAMES}/{mode}" for mode in MODES)], self.personas()
+        names = [*modes, *(f"{mode}@{who}" for mode in modes[1:] for who in personas)]
         if self.embedder is not None:
             names.append(EMBEDDING)
         return names
@@ -268,7 +279,10 @@ class Hosting:
                 if shared is not None:
                     await shared.aclose()
         finally:
-            await asyncio.to_thread(self._stack.close)
+            async with AsyncExitStack() as stack:
+                for kept_as in self.sessions_open:
+                    stack.push_async_callback(asyncio.to_thread, self.close_sessions, kept_as)
+                stack.push_async_callback(self._libraries.close)
 
 
 class _Guest(Session):
@@ -286,6 +300,14 @@ def _no_library(message: str) -> Refused:
         param="library",
         hint="GET /api/libraries lists those that you may.",
     )
+
+
+def _no_price(user: User, model: str) -> Refused:
+    message = "What an answer may cost is limited, and what this server's model costs is not known."
+    hint = "Tell the server's owner, who can take the limit away."
+    if user.is_owner:
+        hint = f"agent config unset max_cost  or take a model other than {model}"
+    return Refused(403, message, code="price_unknown", hint=hint)
 
 
 def stricter(one: Limits, other: Limits) -> Limits:

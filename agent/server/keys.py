@@ -76,6 +76,10 @@ class Keys:
         """
         return tuple(entry.user for entry in read(self._file))
 
+    def known(self) -> tuple[User, ...]:
+        """All who may ask, the owner too; as they were while the file cannot be read."""
+        return tuple(entry.user for entry in self._entries().values())
+
     def user(self, key: str) -> User | None:
         """Whose key it is; None where it is nobody's."""
         entry = self._entries().get(digest_of(key))

@@ -99,7 +99,7 @@ class Observed:
             await self.app(scope, receive, observed_send)
         except asyncio.CancelledError:
             if not status:
-                await self._say(ending(), scope, receive, observed_send)
+                await self._say(noted(ending()), scope, receive, observed_send)
             raise
         except ClientDisconnect:
             pass  # in the middle of its body; nobody reads an answer

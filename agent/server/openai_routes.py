@@ -5,6 +5,7 @@ Source: https://platform.openai.com/docs/api-reference (models, chat, embeddings
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Literal
 
@@ -12,11 +13,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from agent.server.auth import user_of
 from agent.server.bodies import OpenAI
 from agent.server.chat import chat
 from agent.server.embeddings import embeddings
-from agent.server.model_names import NAMES, no_model
+from agent.server.model_names import NAMES, meant
 
 if TYPE_CHECKING:
     from agent.server.admission import Admission
@@ -50,14 +50,15 @@ def openai_routes(hosting: Hosting, admission: Admission) -> list[BaseRoute]:
     began = int(time.time())
 
     async def models(request: Request) -> Response:
-        names = hosting.models(user_of(request))
+        names = await asyncio.to_thread(hosting.models)
         listed = ModelList(data=[ModelInfo(id=name, created=began) for name in names])
         return JSONResponse(listed.model_dump())
 
     async def model(request: Request) -> Response:
         name = request.path_params["name"]
-        if name not in hosting.models(user_of(request)):
-            raise no_model(name)
+        if name not in await asyncio.to_thread(hosting.models):
+            _, persona = meant(name)
+            await asyncio.to_thread(hosting.persona, persona)
         return JSONResponse(ModelInfo(id=name, created=began).model_dump())
 
     async def chatting(request: Request) -> Response:

@@ -37,7 +37,8 @@ _WHY = {
     401: "No key, or none that counts.",
     403: "You may not.",
     404: "There is none of that name, or none that you may see.",
-    409: "It could mean several; the hint says how to name one.",
+    408: "The body did not come in time.",
+    409: "It could mean several, and the hint says how to name one; or this library cannot.",
     413: "It is too large.",
     422: "It could not be read, or may not be fetched.",
     429: "Too much for now.",
@@ -209,6 +210,8 @@ def _operation(each: Described, named: Mapping[Any, Any]) -> dict[str, Any]:
         },
     }
     statuses = set(each.refusals) | (set() if each.open else set(_ALWAYS))
+    if each.body is not None or each.takes_bytes:
+        statuses.add(408)
     for status in sorted(statuses):
         told["responses"][str(status)] = {
             "description": _WHY[status],

@@ -174,6 +174,8 @@ async def _end(
     # What a chat or a client of MCP has open is no ask, and would not end by itself.
     closing = asyncio.ensure_future(close())
     await asyncio.wait({closing, hurried}, return_when=asyncio.FIRST_COMPLETED)
+    if not closing.done():
+        closing.cancel()
     for task in (idle, hurried):
         task.cancel()
     server.should_exit = True
@@ -187,7 +189,10 @@ async def _end(
         if connection.transport is not None:
             connection.transport.abort()
     await asyncio.sleep(0)
-    await closing
+    # Where it was told to hurry, what does not end at once ends with the process.
+    await asyncio.wait({closing}, timeout=_LAST)
+    if closing.done() and not closing.cancelled():
+        closing.result()
     log("ended")
 
 

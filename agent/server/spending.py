@@ -15,8 +15,10 @@ from pathlib import Path
 
 from agent.errors import ConfigError
 
-_WAIT = 5.0
-"""Seconds to wait for another process that is writing."""
+_WAIT = 0.1
+"""Seconds to wait for another process that is writing: everybody waits meanwhile."""
+_LAST_WAIT = 5.0
+"""The same, at the end."""
 _DAY = 86_400
 _KEPT = 400
 """Days after which a sum is forgotten."""
@@ -44,16 +46,19 @@ class Spending:
         self._file = file
         self._clock = clock
         self._lock = threading.Lock()
+        self._owed: list[tuple[str, int, float, int]] = []
+        """User, day, cost and tokens of asks that could not be written yet."""
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
             self._db = sqlite3.connect(
-                file, timeout=_WAIT, isolation_level=None, check_same_thread=False
+                file, timeout=_LAST_WAIT, isolation_level=None, check_same_thread=False
             )
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute(_SCHEMA)
             self._db.execute("DELETE FROM spent WHERE day < ?", (self._today - _KEPT,))
+            self._wait(_WAIT)
         except (OSError, sqlite3.Error) as error:
             raise ConfigError(
                 f"What users spend cannot be kept in {file}: "
@@ -77,34 +82,59 @@ class Spending:
             ConfigError: The file cannot be read.
         """
         with self._lock:
-            return float(self._do("SELECT cost FROM spent WHERE user = ? AND day = ?",
-                                  (user, self._today), default=0.0))  # fmt: skip
+            today = self._today
+            kept = self._do("SELECT cost FROM spent WHERE user = ? AND day = ?", (user, today))
+            return kept + sum(owed[2] for owed in self._owed if owed[:2] == (user, today))
 
     def add(self, user: str, *, cost: float, tokens: int) -> None:
-        """Note one ask of a user.
+        """Note one ask of a user. While another process is writing, it is kept here, and counts.
 
         Raises:
             ConfigError: The file cannot be written.
         """
         with self._lock:
-            self._do(
-                "INSERT INTO spent VALUES (?, ?, ?, ?, 1) ON CONFLICT DO UPDATE SET "
-                "cost = cost + excluded.cost, tokens = tokens + excluded.tokens, asks = asks + 1",
-                (user, self._today, cost, tokens), default=0,
-            )  # fmt: skip
+            self._owed.append((user, self._today, cost, tokens))
+            self._write()
 
     def close(self) -> None:
-        """Let go of the file."""
-        with self._lock:
-            self._db.close()
+        """Write what is not written yet, and let go of the file.
 
-    def _do(self, statement: str, values: tuple[object, ...], *, default: float) -> float:
+        Raises:
+            ConfigError: The file cannot be written.
+        """
+        with self._lock, closing(self._db):
+            self._wait(_LAST_WAIT)
+            self._write()
+
+    def _wait(self, seconds: float) -> None:
+        """Say how long others' writing is waited for from here on."""
+        self._db.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
+
+    def _write(self) -> None:
+        while self._owed:
+            try:
+                self._do(
+                    "INSERT INTO spent VALUES (?, ?, ?, ?, 1) ON CONFLICT DO UPDATE SET "
+                    "cost = cost + excluded.cost, tokens = tokens + excluded.tokens, "
+                    "asks = asks + 1", self._owed[0],
+                )  # fmt: skip
+            except _Busy:
+                return
+            del self._owed[0]
+
+    def _do(self, statement: str, values: tuple[object, ...]) -> float:
+        """Execute it, and give the first value of the first row; 0 where there is none."""
         try:
             with closing(self._db.execute(statement, values)) as rows:
                 row = rows.fetchone()
         except sqlite3.Error as error:
-            raise ConfigError(
+            kind = _Busy if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_BUSY else None
+            raise (kind or ConfigError)(
                 f"What users spend cannot be kept in {self._file}: {error}.",
                 hint=f"Look at who may write there: ls -l '{self._file}'",
             ) from error
-        return default if row is None else row[0]
+        return 0.0 if row is None else float(row[0])
+
+
+class _Busy(ConfigError):
+    """Another process was writing for longer than is waited."""

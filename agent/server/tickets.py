@@ -46,12 +46,10 @@ class Ticket:
 
     @property
     def held(self) -> float:
-        """The most that it may still cost, where that is limited; else 0."""
-        limit = self.user.limits.cost
-        if limit is None:
-            return 0.0
+        """The most that it may have cost at its end, where that is limited; else what it has."""
         budget = self._budget()
-        return max(0.0, limit - max(self.cost, budget.cost if budget is not None else 0.0))
+        spent = max(self.cost, budget.cost if budget is not None else 0.0)
+        return max(self.user.limits.cost or 0.0, spent)
 
     def started(self, stop: Callable[[str], None]) -> None:
         """Say how the ask is ended with what it has; called at once where that is wanted already.

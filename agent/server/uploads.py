@@ -9,8 +9,8 @@ import asyncio
 import hashlib
 import os
 import secrets
-from collections import Counter
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,16 +28,25 @@ _RESERVED = '/\\:*?"<>|'
 """What no name of a file has, on any system."""
 _LONGEST = 200
 """Bytes of a name; file systems take 255."""
+_RECOUNT = 4_000_000
+"""Bytes of a file that is received after which the user's files are counted again."""
+_LEFT_BEHIND = 86_400.0
+"""Seconds after which what is beside a file's place is nobody's: the server was ended hard."""
+_BESIDE = ".part"
 
 
 class Uploads:
     """The files of all users."""
 
-    def __init__(self, paths: Paths) -> None:
-        """Below the program's data."""
+    def __init__(self, paths: Paths, *, clock: Callable[[], float] = time.time) -> None:
+        """Below the program's data; deletes there what a server that was ended hard left.
+
+        Args:
+            paths: Of the program.
+            clock: Unix time, for tests.
+        """
         self._users = paths.data / "users"
-        self._coming: Counter[str] = Counter()
-        """Bytes that are being received, by user."""
+        self._sweep(clock())
 
     def place(self, user: User, library: str, name: str) -> Path:
         """Where a file of that name is kept. A library may be called by a path, or by anything.
@@ -57,7 +66,7 @@ class Uploads:
                 400, "That cannot be a file's name.", code="invalid_request", param="name",
                 hint="PUT /api/files/report.pdf",
             )  # fmt: skip
-        return self._of(user) / hashlib.sha256(library.encode()).hexdigest()[:16] / name
+        return self._of(user) / folder_of(library) / name
 
     @asynccontextmanager
     async def received(
@@ -75,21 +84,20 @@ class Uploads:
             OSError: It cannot be written.
         """
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        left = 1_000_000 * _most_mb(user)
-        if not user.is_owner:
-            left -= await asyncio.to_thread(_bytes_in, self._of(user), file)
-        part, size = _beside(file), 0
+        await self._see_room(user, file, 0)
+        part, size, counted = _beside(file), 0, 0
         try:
             with part.open("xb") as out:
                 async for piece in pieces:
                     size += len(piece)
-                    self._coming[user.kept_as] += len(piece)
-                    if not user.is_owner and self._coming[user.kept_as] > left:
-                        raise _too_much(user)
+                    if size - counted > _RECOUNT:
+                        counted = size
+                        await self._see_room(user, file, size, part)
                     await asyncio.to_thread(out.write, piece)
+            # Only now that it is whole: of several at once, who is counted later sees the others.
+            await self._see_room(user, file, size, part)
             yield part
         finally:
-            self._coming[user.kept_as] -= size
             part.unlink(missing_ok=True)
 
     def forget(self, source: str) -> None:
@@ -100,8 +108,32 @@ class Uploads:
             if len(below) == 4 and below[1] == "files":
                 file.unlink(missing_ok=True)
 
+    async def _see_room(self, user: User, file: Path, size: int, part: Path | None = None) -> None:
+        """See that a file of that size may take its place beside all others of the user.
+
+        Raises:
+            Refused: It would be too much.
+        """
+        if user.is_owner:
+            return
+        others = await asyncio.to_thread(_bytes_in, self._of(user), {file, part})
+        if others + size > 1_000_000 * _most_mb(user):
+            raise _too_much(user)
+
     def _of(self, user: User) -> Path:
         return self._users / user.kept_as / "files"
+
+    def _sweep(self, now: float) -> None:
+        """Delete what was being received or exchanged when a server was ended hard.
+
+        Old ones only: another server may be at work in the same folder.
+        """
+        for part in self._users.glob(f"*/files/*/.*{_BESIDE}"):
+            with suppress(OSError):
+                stat = part.stat()
+                # A link has its file's time of change; when it was made, only its status says.
+                if now - max(stat.st_mtime, stat.st_ctime) > _LEFT_BEHIND:
+                    part.unlink()
 
 
 class Exchange:
@@ -147,18 +179,27 @@ class Exchange:
             self._before.unlink(missing_ok=True)
 
 
+def folder_of(library: str) -> str:
+    """What the folder of a library's files is called, in that of a user."""
+    return hashlib.sha256(library.encode()).hexdigest()[:16]
+
+
 def _beside(file: Path) -> Path:
     """A new name in the same folder. A dot first: a sync does not take it for a document."""
-    return file.parent / f".{secrets.token_hex(8)}.part"
+    return file.parent / f".{secrets.token_hex(8)}{_BESIDE}"
 
 
-def _bytes_in(folder: Path, without: Path) -> int:
-    """What the files in a folder come to, without one of them and without those in part."""
+def _bytes_in(folder: Path, without: Collection[Path | None]) -> int:
+    """What the files in a folder come to, with those that are being received by others.
+
+    The latter first: one that takes its place meanwhile is counted twice, and never not at all.
+    """
     size = 0
-    for file in folder.glob("*/*"):
-        if file != without and not file.name.startswith("."):
-            with suppress(FileNotFoundError):  # taken out meanwhile
-                size += file.stat().st_size
+    for beside in (True, False):
+        for file in folder.glob("*/*"):
+            if file not in without and (file.suffix == _BESIDE) == beside:
+                with suppress(FileNotFoundError):  # taken out meanwhile
+                    size += file.stat().st_size
     return size
 
 

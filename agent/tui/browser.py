@@ -3,8 +3,8 @@
 The door to textual-serve, of which only the way to run such a process is used: its own server
 answers everybody who can reach its port, and its page loads a font from a stranger. Who asks is
 found out before anything comes here (`agent serve`'s login, and its watch over hosts and origins);
-here, whoever is not allowed gets no page and starts no process, a socket must come from this very
-page, and the page is one of ours, which may load nothing from elsewhere.
+here, whoever is not allowed gets no page and starts no process, and the page is one of ours, which
+may load nothing from elsewhere.
 """
 
 from __future__ import annotations
@@ -140,19 +140,16 @@ def _hardened(scope: Scope, send: Send) -> Send:
 class Browser:
     """Serves one command, each page with a process of its own. An ASGI application."""
 
-    def __init__(
-        self, command: str, *, allowed: Callable[[Scope], bool], public_url: str = ""
-    ) -> None:
+    def __init__(self, command: str, *, allowed: Callable[[Scope], bool]) -> None:
         """Nothing is started before a page asks.
 
         Args:
             command: What a shell starts for each page.
-            allowed: Whether a request is from somebody whose program this is.
-            public_url: Where a proxy in front is reached, without a path; empty for none.
+            allowed: Whether a request is from somebody whose program this is; a socket, from this
+                very page.
         """
         self._command = command
         self._allowed = allowed
-        self._public_url = public_url.rstrip("/").lower()
         self._downloads = DownloadManager()
         self._pages: set[Page] = set()
         self._closed = False
@@ -186,18 +183,11 @@ class Browser:
         await asyncio.gather(*(page.stop() for page in self._pages))
 
     async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
-        socket = WebSocket(scope, receive, send)
-        refused = self._closed or scope["path"] != "/ws" or not self._is_own(socket.headers)
-        if refused or not self._allowed(scope):
-            await socket.close()  # before it is accepted: the browser gets a 403
+        if self._closed or scope["path"] != "/ws" or not self._allowed(scope):
+            # Before it is accepted: the browser gets a 403.
+            await WebSocket(scope, receive, send).close()
             return
         await self._routes(scope, receive, send)
-
-    def _is_own(self, headers: Headers) -> bool:
-        """Whether a socket is asked for by a page of ours."""
-        origins, host = headers.getlist("origin"), headers.get("host", "").lower()
-        own = {f"http://{host}", f"https://{host}", self._public_url} - {""}
-        return len(origins) == 1 and origins[0].lower() in own
 
     async def _index(self, request: Request) -> Response:
         return HTMLResponse(_PAGE.read_text(encoding="utf-8"))

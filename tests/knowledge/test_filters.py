@@ -111,3 +111,23 @@ def test_a_link_that_is_named_by_a_relative_path_is_found(
     catalog.sources.settle([], "")
     assert catalog.select(Filters(sources=("sub/link.md",))).few() == {document.id}
     catalog.close()
+
+
+def test_sources_that_are_named_exactly_are_those_and_no_others(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path / "catalog.sqlite")
+    ids: dict[str, str] = {}
+    for n in range(300):
+        source = f"/docs/[{n % 2}] {n}.md"
+        document = Document(source, "markdown")
+        entry = Entry(source, "/", document.id, "", 1, 10**9, 0, "", 0.0)
+        catalog.documents.put(document, [], embedded=False, entries=[entry])
+        ids[source] = document.id
+    catalog.sources.settle([], "")
+    for some in ([], ["/docs/[0] 2.md"], ["/docs", "/docs/*"], list(ids)[:150], list(ids)):
+        filters = Filters(exactly=frozenset(some))
+        wanted = {ids[source] for source in some if source in ids}
+        assert {ids[s] for s in ids if filters.allow(s, "markdown", 1.0)} == wanted
+        for few in (0, 1, 1000):
+            assert Selection(catalog._db, filters, few).every() == wanted
+            assert Selection(catalog._db, filters, few).among(set(ids.values())) == wanted
+    catalog.close()

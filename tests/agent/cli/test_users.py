@@ -9,6 +9,7 @@ import pytest
 
 from agent.cli import exits
 from agent.server.keys import Keys
+from agent.server.uploads import folder_of
 from agent.server.users import User
 from tests.agent.cli.conftest import Agent
 
@@ -136,7 +137,8 @@ def test_the_end_of_the_sessions_is_not_that_of_the_files_handed_in(
     assert "2 files" in ran.err
     assert "--files" in ran.err
     ran = agent("users", "remove", "ada", "--files")
-    assert "Deleted 2 files of ada" in ran.err
+    assert "Deleted 2 files of ada." in ran.err
+    assert "each other library that they wrote to" in ran.err
     assert not kept.exists()
 
 
@@ -156,3 +158,64 @@ def test_what_is_kept_of_a_user_whose_name_begins_alike_is_not_touched(
     agent("users", "add", "ada")
     assert agent("users", "remove", "ada", "--sessions", "--files").code == exits.OK
     assert (other / "transcripts.db").exists()
+
+
+def test_what_was_said_of_a_removed_user_does_not_remove_another_of_the_name(
+    home: Path, agent: Agent
+) -> None:
+    first = kept_of(home, agent("users", "add", "cy").out.strip(), "files/of/report.pdf")
+    told = agent("users", "remove", "cy").err
+    command = told.partition("until: agent ")[2].split()
+    second = agent("users", "add", "cy").out.strip()
+    mine = kept_of(home, second, "files/of/mine.pdf")
+    refused = agent("users", "remove", "cy", "--files")
+    assert refused.code == exits.USAGE
+    assert first.name.removeprefix("cy-") in refused.err
+    assert mine.name.removeprefix("cy-") in refused.err
+    assert (first / "files").exists()
+    assert agent(*command).code == exits.OK
+    assert user_of(home, second) is not None
+    assert (mine / "files" / "of" / "mine.pdf").exists()
+    assert not first.exists()
+    assert agent("users", "remove", "cy", "--files").code == exits.OK
+    assert user_of(home, second) is None
+    assert not mine.exists()
+
+
+def test_a_user_is_removed_by_the_id_though_more_is_kept_of_an_earlier_one(
+    home: Path, agent: Agent
+) -> None:
+    first = kept_of(home, agent("users", "add", "cy").out.strip(), "files/of/report.pdf")
+    agent("users", "remove", "cy")
+    second = agent("users", "add", "cy").out.strip()
+    mine = kept_of(home, second, "files/of/mine.pdf")
+    own = mine.name.removeprefix("cy-")
+    assert agent("users", "remove", "cy", "--id", "0" * 16, "--files").code == exits.USAGE
+    assert agent("users", "remove", "cy", "--id", own, "--files").code == exits.OK
+    assert user_of(home, second) is None
+    assert (first.exists(), mine.exists()) == (True, False)
+
+
+def test_deleted_files_are_taken_out_by_a_sync_of_each_library_they_were_handed_to(
+    home: Path, agent: Agent
+) -> None:
+    (home / "data" / "libraries" / "team papers").mkdir(parents=True)
+    files = [f"files/{folder_of(name)}/a.txt" for name in ("team papers", "default")]
+    kept_of(home, agent("users", "add", "ada", "--writes", "*").out.strip(), *files)
+    ran = agent("users", "remove", "ada", "--files")
+    assert "agent --library 'team papers' sync, agent --library default sync" in ran.err
+    assert "each other library" not in ran.err
+
+
+def test_a_limit_of_cost_with_a_model_of_unknown_price_is_warned_of(
+    home: Path, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "is not known" not in agent("users", "add", "eve", "--day-cost", "1").err
+    monkeypatch.setenv("AGENT_MODEL", "openai/a-model-of-nobodys-list")
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    ran = agent("users", "add", "ada", "--day-cost", "1")
+    assert ran.code == exits.OK
+    assert "What openai/a-model-of-nobodys-list costs is not known" in ran.err
+    assert "is not known" in agent("users", "set", "ada", "--max-cost", "1").err
+    ran = agent("users", "set", "ada", "--max-cost", "none", "--day-cost", "none")
+    assert "is not known" not in ran.err

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 
 import pytest
 
-from agent.server.admission import Admission
+from agent.server.admission import SHARE, Admission
 from agent.server.errors import Refused
 from agent.server.rates import Rates
 from agent.server.users import User
@@ -311,3 +311,16 @@ def test_one_request_too_many_is_refused_with_the_time_until_the_next() -> None:
     assert caught.value.status == 429
     assert caught.value.retry_after == pytest.approx(60)
     admission.count(BOB)
+
+
+def test_a_user_has_no_more_than_a_share_of_all_requests_open() -> None:
+    admission = Admission()
+    with ExitStack() as stack:
+        for _ in range(SHARE):
+            stack.enter_context(admission.under_way(ADA))
+        with pytest.raises(Refused) as caught:
+            stack.enter_context(admission.under_way(ADA))
+        assert (caught.value.status, bool(caught.value.retry_after)) == (429, True)
+        stack.enter_context(admission.under_way(BOB))
+        assert admission.is_busy("ada")
+    assert not admission.is_busy("ada")

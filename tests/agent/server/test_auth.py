@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket
 
 from agent.server import login
 from agent.server.app import Address
+from agent.server.auth import is_own_page
 from agent.server.users import User
 from tests.agent.server.guarded import BASE, TOKEN, Guarded, guarded
 
@@ -291,3 +292,27 @@ async def test_a_socket_opens_by_key_and_by_login_for_own_pages_only(server: Gua
     assert await open_socket(server, cookie | other) == closed
     assert await open_socket(server, bearer | other) == closed
     assert await open_socket(server, own) == closed
+
+
+@pytest.mark.parametrize(
+    ("origins", "own"),
+    [
+        (["https://docs.example"], True),  # a proxy that keeps no Host
+        (["http://10.0.0.5:8766"], True),
+        (["https://10.0.0.5:8766"], True),
+        (["http://docs.example"], False),
+        (["https://docs.example.evil"], False),
+        (["http://10.0.0.5"], False),
+        (["https://docs.example"] * 2, False),
+        ([""], False),
+        ([], False),
+    ],
+)
+def test_an_own_page_is_one_of_the_host_or_of_the_public_address(
+    origins: list[str], own: bool
+) -> None:
+    headers = [(b"host", b"10.0.0.5:8766"), *((b"origin", one.encode()) for one in origins)]
+    scope = {"type": "websocket", "headers": headers}
+    assert is_own_page(scope, "https://docs.example") is own
+    if not origins:
+        assert not is_own_page(scope)

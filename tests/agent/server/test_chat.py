@@ -76,7 +76,7 @@ async def test_a_limit_of_cost_that_no_price_lets_keep_is_the_owners_to_mend() -
     async with hosted(settings={"max_cost": 0.5}) as server:
         server.hosting.parts.model = Unpriced([AIRLESS])
         answer = await server.chat("Does the Moon have air?")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "wrong_configuration")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "price_unknown")
 
 
 async def test_of_an_endless_conversation_only_what_could_matter_is_looked_at() -> None:
@@ -194,6 +194,11 @@ async def test_every_mode_and_persona_is_a_model_and_can_be_looked_up() -> None:
         names = {model["id"] for model in listed}
         one = await server.client.get("/v1/models/understudy/cag@butler")
         none = await server.client.get("/v1/models/understudy/cag@nobody")
+        for name in ("understudy@butler", "understudy@none", "understudy/naive@none"):
+            found = await server.client.get(f"/v1/models/{name}")
+            assert found.json()["id"] == name
+        for name in ("understudy@nobody", "understudy/none@butler", "understudy/embedding"):
+            assert (await server.client.get(f"/v1/models/{name}")).status_code == 404
     assert {"understudy", "understudy/auto", "understudy/agentic", "understudy/cag@butler"} <= names
     assert "understudy/embedding" not in names
     assert one.json()["id"] == "understudy/cag@butler"

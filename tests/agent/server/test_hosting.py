@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +17,12 @@ from agent.messages import ModelUsage
 from agent.models.script_file import ScriptedReply
 from agent.models.scripted import Scripted
 from agent.server.errors import Refused
+from agent.server.failures import refusal
 from agent.server.hosting import stricter
 from agent.server.model_names import meant
+from agent.server.open_libraries import OpenLibraries
 from agent.server.users import ALL, User
+from knowledge.errors import KnowledgeError
 from tests.agent.server.hosted import ME, fill, hosted
 
 READER = User("reader", reads=("papers",))
@@ -171,3 +177,114 @@ def test_a_models_name_is_a_mode_and_a_persona(name: str, mode: str, persona: st
 def test_another_name_is_no_model(name: str) -> None:
     with pytest.raises(Refused, match="does not exist"):
         meant(name)
+
+
+class Opening:
+    """Opens libraries that are no libraries, once it may; counts those that are open."""
+
+    def __init__(self) -> None:
+        self.may = threading.Event()
+        self.began = threading.Event()
+        self.opened = 0
+        self.held = 0
+
+    @contextmanager
+    def __call__(self) -> Iterator[Any]:
+        self.began.set()
+        assert self.may.wait(20)
+        self.opened += 1
+        self.held += 1
+        try:
+            yield object()
+        finally:
+            self.held -= 1
+
+
+async def began(opening: Opening) -> None:
+    while not opening.began.is_set():
+        await asyncio.sleep(0.001)
+
+
+async def test_who_leaves_while_a_library_is_opened_does_not_have_it_opened_twice(
+    tmp_path: Path,
+) -> None:
+    libraries, opening = OpenLibraries(), Opening()
+    async with asyncio.timeout(20):
+        leaves = asyncio.create_task(libraries.get(tmp_path, opening))
+        await began(opening)
+        leaves.cancel()
+        await asyncio.wait([leaves])
+        stays = asyncio.create_task(libraries.get(tmp_path, opening))
+        opening.may.set()
+        assert await stays is await libraries.get(tmp_path, opening)
+        assert (opening.opened, opening.held) == (1, 1)
+        await libraries.close()
+    assert opening.held == 0
+
+
+async def test_a_library_that_is_opened_while_all_are_closed_is_closed_too(tmp_path: Path) -> None:
+    libraries, opening = OpenLibraries(), Opening()
+    async with asyncio.timeout(20):
+        leaves = asyncio.create_task(libraries.get(tmp_path, opening))
+        await began(opening)
+        leaves.cancel()
+        closing = asyncio.create_task(libraries.close())
+        await asyncio.sleep(0)
+        opening.may.set()
+        await closing
+        with pytest.raises(Refused, match="ending"):
+            await libraries.get(tmp_path, opening)
+    assert (opening.opened, opening.held) == (1, 0)
+
+
+async def test_nobody_waits_for_another_library_to_be_opened(tmp_path: Path) -> None:
+    libraries, slow, quick = OpenLibraries(), Opening(), Opening()
+    quick.may.set()
+    (tmp_path / "other").mkdir()
+    async with asyncio.timeout(20):
+        slowly = asyncio.create_task(libraries.get(tmp_path, slow))
+        await began(slow)
+        for _ in range(2):
+            await libraries.get(tmp_path / "other", quick)
+        slow.may.set()
+        await slowly
+        await libraries.close()
+    assert (slow.held, quick.opened, quick.held) == (0, 1, 0)
+
+
+async def test_a_library_that_is_closed_while_it_is_read_is_told_of_and_is_no_bug() -> None:
+    async with hosted(documents=PAPER) as server:
+        reading = await server.hosting.library(ME)
+        reading.close()  # as when its folder was replaced
+        with pytest.raises(KnowledgeError) as caught:
+            await reading.search("bridge")
+        refused = refusal(caught.value)
+        assert refused is not None
+        assert (refused.status, refused.code) == (409, "library_unusable")
+        root = str(server.hosting.parts.library_root)
+        assert root in refused.cause
+        assert root not in f"{refused} {refused.hint}"
+
+
+async def test_where_cost_is_limited_and_not_known_an_ask_is_refused_with_the_reason() -> None:
+    class Unlisted(Scripted):
+        price = None  # type: ignore[assignment]
+
+    async with hosted(["One. [1]"], loop=True, documents=PAPER) as server:
+        server.hosting.parts.model = Unlisted(["The bridge was built in 1931. [1]"], loop=True)
+        assert (await server.chat("When was the bridge built?")).status_code == 200
+        poor = User("a", reads=(ALL,), limits=Limits(cost=1.0))
+        library = await server.hosting.library(poor)
+        with pytest.raises(Refused) as caught:
+            server.hosting.session(poor, library)
+    assert (caught.value.status, caught.value.code) == (403, "price_unknown")
+
+
+async def test_sessions_that_were_let_go_of_are_opened_again() -> None:
+    async with hosted() as server:
+        hosting, user = server.hosting, User("a", reads=(ALL,))
+        before = hosting.transcripts(user)
+        hosting.close_sessions(user.kept_as)
+        assert hosting.sessions_open == frozenset()
+        assert hosting.transcripts(user) is not before
+        assert hosting.transcripts(user).sessions() == []

@@ -47,6 +47,7 @@ async def anns(tmp_path: Path) -> AsyncIterator[Anns]:
     async with whole(ANN, BOB) as server, server.client("ann") as client:
         answer = await client.post("/v1/chat/completions", json=asking(library="private"))
         assert SECRET in answer.text, answer.text
+        assert (await client.put(f"/api/tags/{SECRET}?library=private")).is_success
         sources = (await client.get("/api/sources?library=private")).json()["sources"]
         entered = await client.post("/mcp?library=private", json=INITIALIZE, headers=SPEAKS_MCP)
         yield Anns(
@@ -90,6 +91,13 @@ def tries(anns: Anns) -> Tries:
             (f"/api/sources?source={anns.source}", None),
             (f"/api/sources?source={anns.source}&library=private", None)],
         ("PUT", "/api/files/{name}"): [(f"{put}private", b"mine"), (f"{put}../private", b"mine")],
+        ("POST", "/api/sync"): [("/api/sync?library=private", None)],
+        ("GET", "/api/tags"): [("/api/tags", None), ("/api/tags?library=private", None)],
+        ("PUT", "/api/tags/{name}"): [("/api/tags/mine?library=private", None)],
+        ("DELETE", "/api/tags/{name}"): [(f"/api/tags/{SECRET}?library=private", None),
+                                         ("/api/tags/mine?library=private", None)],
+        ("POST", "/api/tags/{name}/restore"): [
+            (f"/api/tags/{SECRET}/restore?library=private", None)],
         ("GET", "/api/sessions"): [("/api/sessions", None)],
         ("GET", "/api/sessions/search"): [(f"/api/sessions/search?q={SECRET}", None)],
         ("GET", "/api/sessions/{id}"): [(session, None), (f"{session}?library=private", None)],
@@ -154,6 +162,7 @@ async def test_no_route_gives_what_is_anothers(anns: Anns) -> None:
     async with anns.server.client("bob") as bob, anns.server.client("ann") as ann:
         before = (await ann.get(f"/api/sessions/{anns.session}")).text
         listed = (await ann.get("/api/sources?library=private")).text
+        tags = (await ann.get("/api/tags?library=private")).text
         for (method, _), asked in tries(anns).items():
             for path, body in asked:
                 answer = await send(bob, method, path, body)
@@ -172,6 +181,7 @@ async def test_no_route_gives_what_is_anothers(anns: Anns) -> None:
                     assert '"understudy":' not in told, where
         assert (await ann.get(f"/api/sessions/{anns.session}")).text == before
         assert (await ann.get("/api/sources?library=private")).text == listed
+        assert (await ann.get("/api/tags?library=private")).text == tags
 
 
 async def test_a_library_that_may_not_be_read_is_told_like_one_that_is_not_there(

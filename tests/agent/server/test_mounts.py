@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from agent.cli.serve_mounts import McpServers, close_sessions_of_removed
+from agent.server.mounts import Mounted
 from agent.server.users import User
-from tests.agent.server.whole_server import Whole, fill, whole
+from mcp_servers import serving
+from tests.agent.server.whole_server import TOKEN, Whole, fill, whole
 
 READER = User("reader", reads=("default",))
 WRITER = User("writer", writes=("default",))
@@ -42,6 +48,10 @@ class Session:
         answer = await self.do("initialize", params)
         self.headers["mcp-protocol-version"] = "2025-11-25"
         return answer
+
+    async def open_anew(self) -> None:
+        self.headers = {"Accept": self.headers["Accept"]}
+        await self.open()
 
     async def tools(self) -> set[str]:
         return {tool["name"] for tool in (await self.do("tools/list", {}))["tools"]}
@@ -171,3 +181,163 @@ async def test_a_request_stays_on_its_own_path(server: Whole) -> None:
     async with server.client() as client:
         assert (await client.post("/mcpx", json={})).status_code == 404
         assert (await client.get("/")).status_code == 404
+
+
+def by_hand(server: Whole) -> McpServers:
+    """The MCP servers, as the server has them."""
+    (found,) = {
+        route._app for route in server.app.routes if isinstance(route, Mounted)
+        if isinstance(route._app, McpServers)
+    }  # fmt: skip
+    return found
+
+
+@pytest.mark.parametrize("what", ["remove", "renew", "change"])
+async def test_an_open_stream_ends_when_its_user_is_removed_or_has_another_key_or_rights(
+    server: Whole, what: str
+) -> None:
+    key = server.keys.add(User("hal", reads=("default",)))
+    async with server.client() as client, asyncio.timeout(30):
+        client.headers["Authorization"] = f"Bearer {key}"
+        session = Session(client, "/mcp")
+        await session.open()
+        began = asyncio.Event()
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                assert message["status"] == 200
+                began.set()
+
+        asked = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+        async def receive() -> Any:
+            if (message := next(asked, None)) is not None:
+                return message
+            await asyncio.Event().wait()
+
+        given = {**session.headers, "Authorization": f"Bearer {key}", "Host": "127.0.0.1:8766"}
+        scope = {
+            "type": "http", "method": "GET", "path": "/mcp", "raw_path": b"/mcp",
+            "query_string": b"", "root_path": "", "scheme": "http", "server": ("127.0.0.1", 8766),
+            "headers": [(name.lower().encode(), value.encode()) for name, value in given.items()],
+        }  # fmt: skip
+        stream = asyncio.create_task(server.app(scope, receive, send))
+        await asyncio.wait(
+            {stream, asyncio.ensure_future(began.wait())}, return_when=asyncio.FIRST_COMPLETED
+        )
+        assert began.is_set()
+        by_hand(server).drop_void()
+        await asyncio.sleep(0)
+        assert not stream.done()
+        if what == "change":
+            server.keys.change("hal", lambda user: replace(user, reads=("other",)))
+        else:
+            getattr(server.keys, what)("hal")
+        by_hand(server).drop_void()
+        await stream
+
+
+async def test_the_sessions_of_a_removed_user_are_let_go_of_once_nothing_of_theirs_runs(
+    server: Whole,
+) -> None:
+    key = server.keys.add(User("hal", reads=("default",)))
+    hal = server.keys.user(key)
+    assert hal is not None
+    server.hosting.transcripts(hal)
+    owner = server.keys.user(TOKEN)
+    assert owner is not None
+    server.hosting.transcripts(owner)
+    let_go = partial(close_sessions_of_removed, server.hosting, server.admission, server.keys)
+    await let_go()
+    assert hal.kept_as in server.hosting.sessions_open
+    server.keys.remove("hal")
+    with server.admission.under_way(hal):
+        await let_go()
+        assert hal.kept_as in server.hosting.sessions_open
+    await let_go()
+    assert server.hosting.sessions_open == {"owner"}
+
+
+async def test_the_slow_end_of_one_users_servers_keeps_nobody_waiting(server: Whole) -> None:
+    key = server.keys.add(User("hal", reads=("default",)))
+    may_end, ending = asyncio.Event(), asyncio.Event()
+    async with server.client() as hal, server.client("reader") as reader, asyncio.timeout(30):
+        hal.headers["Authorization"] = f"Bearer {key}"
+        await Session(hal, "/mcp").open()
+        ((_, found),) = by_hand(server)._open.items()
+        lent = found.opening.result()
+        close = lent.close
+
+        async def slowly() -> None:
+            ending.set()
+            await may_end.wait()
+            await close()
+
+        lent.close = slowly  # type: ignore[method-assign]
+        server.keys.remove("hal")
+        await Session(reader, "/mcp").open()
+        await ending.wait()
+        session = Session(reader, "/mcp")
+        await session.open()
+        assert await session.tools() == KNOWLEDGE
+        may_end.set()
+
+
+async def test_who_leaves_while_their_servers_are_built_leaves_them_to_the_next(
+    server: Whole,
+) -> None:
+    servers, user = by_hand(server), server.keys.user(server.tokens["reader"])
+    assert user is not None
+    async with asyncio.timeout(30):
+        leaves = asyncio.create_task(servers._lent(user, "/mcp", ""))
+        while not servers._open:
+            await asyncio.sleep(0.001)
+        leaves.cancel()
+        await asyncio.wait([leaves])
+        (found,) = servers._open.values()
+        assert await servers._lent(user, "/mcp", "") is found.opening.result()
+
+
+async def test_a_session_too_many_takes_the_place_of_the_one_that_was_idle_for_longest(
+    server: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = serving.Lent
+    monkeypatch.setattr(serving, "Lent", partial(built, sessions=3))
+    async with server.client("reader") as client, server.client("writer") as other:
+        sessions = [Session(client, "/mcp") for _ in range(4)]
+        await Session(other, "/mcp").open()
+        for session in sessions[:3]:
+            await session.open()
+        await sessions[0].tools()  # so the second was not used for longest
+        await sessions[3].open()
+        for session in (sessions[0], sessions[2], sessions[3]):
+            assert await session.tools() == KNOWLEDGE
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+        gone = await client.post("/mcp", json=body, headers=sessions[1].headers)
+        assert gone.status_code == 404
+        # One that its client has ended is not ended in place of another.
+        ended = await client.delete("/mcp", headers=sessions[0].headers)
+        assert ended.status_code == 200
+        await sessions[1].open_anew()
+        for session in sessions[1:]:
+            assert await session.tools() == KNOWLEDGE
+
+
+async def test_a_session_in_which_something_is_asked_is_not_ended_for_another(
+    server: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "Lent", partial(serving.Lent, sessions=1))
+    async with server.client("reader") as client, asyncio.timeout(30):
+        session = Session(client, "/mcp")
+        await session.open()
+        (found,) = by_hand(server)._open.values()
+        with found.opening.result()._asking(session.headers["mcp-session-id"]):
+            params = {
+                "protocolVersion": "2025-11-25", "capabilities": {},
+                "clientInfo": {"name": "test", "version": "1"},
+            }  # fmt: skip
+            body = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
+            accept = {"Accept": session.headers["Accept"]}
+            refused = await client.post("/mcp", json=body, headers=accept)
+            assert refused.status_code == 503
+        assert await session.tools() == KNOWLEDGE

@@ -50,6 +50,7 @@ async def test_operations_have_names_of_their_own_and_name_every_part_of_their_p
         "/api/search?q=moon",
         "/api/sources",
         "/api/libraries",
+        "/api/tags",
         "/api/sessions",
         "/api/sessions/search?q=moon",
         "/v1/models",

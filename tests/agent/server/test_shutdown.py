@@ -112,6 +112,33 @@ async def test_what_does_not_end_in_time_is_cancelled(tmp_path: Path) -> None:
         assert asking.cancelled.is_set()
 
 
+async def test_told_twice_to_end_it_waits_for_nothing_that_others_have_open(
+    tmp_path: Path,
+) -> None:
+    closing, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def close() -> None:
+        closing.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    server, bound, ready = guarded(tmp_path), bind("127.0.0.1", 0), asyncio.Event()
+    async with asyncio.timeout(DEADLINE):
+        serving = asyncio.create_task(
+            serve(server.app, bound, server.admission, drain=1, ready=ready.set, close=close)
+        )
+        await ready.wait()
+        serving.cancel()
+        await closing.wait()
+        serving.cancel()
+        await asyncio.wait({serving})
+    assert serving.cancelled()
+    assert cancelled.is_set()
+
+
 def test_a_port_that_is_taken_is_told_with_a_way_out() -> None:
     with closing(bind("127.0.0.1", 0)) as taken:
         taken.listen()

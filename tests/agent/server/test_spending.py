@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,7 @@ async def test_what_a_budget_settled_and_nobody_told_counts_once(tmp_path: Path)
         ticket.used(Usage(100, 10, cost=0.25))
         left = budget.admit(100, None, None)
         budget.settle(left, ModelUsage(100, 5, cost=0.125))
-        assert ticket.held == pytest.approx(0.625)
+        assert ticket.held == pytest.approx(1.0)
     assert ticket.cost == pytest.approx(0.375)
     assert ticket.tokens == 215
     assert spending.today("ada") == pytest.approx(0.375)
@@ -111,3 +112,53 @@ async def test_what_was_spent_before_an_ask_broke_off_counts(tmp_path: Path) -> 
         await break_off()
     assert spending.today("ada") == pytest.approx(0.25)
     spending.close()
+
+
+async def test_what_an_ask_has_spent_so_far_is_not_left_for_others(tmp_path: Path) -> None:
+    spending = Spending(tmp_path / "spending.db")
+    admission = Admission(spending=spending)
+    user = User("ada", limits=Limits(cost=0.4), day_cost=1.0)
+    async with admission.admit(user) as one, admission.admit(user):
+        one.used(Usage(1, 1, cost=0.4))
+        async with admission.admit(user) as three:
+            assert three.user.limits.cost == pytest.approx(0.2)
+    spending.close()
+
+
+async def test_work_whose_cost_is_not_counted_neither_takes_of_the_day_nor_is_refused(
+    tmp_path: Path,
+) -> None:
+    spending = Spending(tmp_path / "spending.db")
+    admission = Admission(spending=spending)
+    user = User("ada", limits=Limits(cost=2.0), day_cost=1.0)
+    async with (
+        admission.admit(user, heavy=True),
+        admission.admit(user) as ask,
+        admission.admit(user, heavy=True),
+    ):
+        assert ask.user.limits.cost == pytest.approx(1.0)
+        ask.used(Usage(1, 1, cost=1.0))
+    with pytest.raises(Refused, match="used up"):
+        async with admission.admit(user):
+            pass
+    async with admission.admit(user, heavy=True):
+        pass
+    spending.close()
+
+
+def test_while_another_server_writes_a_sum_is_kept_here_and_written_later(tmp_path: Path) -> None:
+    file = tmp_path / "spending.db"
+    spending, other = Spending(file), sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    spending.add("ada", cost=0.25, tokens=1)
+    assert spending.today("ada") == pytest.approx(0.25)
+    other.execute("COMMIT")
+    spending.add("ada", cost=0.5, tokens=1)
+    other.execute("BEGIN IMMEDIATE")
+    spending.add("ada", cost=1.0, tokens=1)
+    other.execute("COMMIT")
+    other.close()
+    spending.close()
+    again = Spending(file)
+    assert again.today("ada") == pytest.approx(1.75)
+    again.close()

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from agent.paths import Paths
+from agent.server.errors import Refused
+from agent.server.uploads import Exchange, Uploads
 from agent.server.users import ALL, OWNER, User
 from tests.agent.server.whole_server import Whole, fill, kept, whole
 
@@ -43,7 +48,9 @@ async def test_who_is_not_the_owner_is_told_the_names_of_files_and_never_where_t
     async with server.client() as client:
         client.headers["Authorization"] = f"Bearer {key}"
         listed = (await client.get("/api/sources?library=shared")).json()["sources"]
-        assert [each["source"] for each in listed] == ["readme.txt", "readme.txt", "mars.txt"]
+        names = [each["source"] for each in listed]
+        marks = sorted(each["document_id"][:8] for each in listed[1:])
+        assert names == ["mars.txt", *(f"readme.txt ({mark})" for mark in marks)]
         probe = {"library": "shared", "contains": tmp_path.name}
         assert (await client.get("/api/sources", params=probe)).json()["total"] == 0
         found = await client.get("/api/search?q=Mars&library=shared&source=mars.txt")
@@ -63,10 +70,12 @@ async def test_who_is_not_the_owner_is_told_the_names_of_files_and_never_where_t
         where = {"library": "shared"}
         several = await client.delete("/api/sources", params={"source": "readme.txt", **where})
         assert (several.status_code, several.json()["error"]["code"]) == (409, "several_sources")
-        one = await client.delete(
-            "/api/sources", params={"source": listed[0]["document_id"], **where}
-        )
-        assert one.json() == {"removed": ["readme.txt"]}
+        one = await client.delete("/api/sources", params={"source": names[1], **where})
+        assert one.json() == {"removed": [names[1]]}
+        other = listed[2]["document_id"]
+        assert "readme.txt" in (await client.get("/api/sources?library=shared")).text
+        last = await client.delete("/api/sources", params={"source": other, **where})
+        assert last.json() == {"removed": ["readme.txt"]}
         gone = await client.delete("/api/sources", params={"source": "mars.txt", **where})
         assert gone.json() == {"removed": ["mars.txt"]}
 
@@ -239,3 +248,62 @@ async def test_a_file_may_be_larger_than_other_bodies_and_no_larger_than_its_lim
         # The kind is not known, so it is kept and not read: that is fast.
         answer = await client.put("/api/files/big.unknown", params=where, content=text)
         assert answer.status_code in (200, 422), answer.text
+
+
+async def test_of_files_handed_in_at_once_only_those_are_kept_that_fit(tmp_path: Path) -> None:
+    uploads, user = (
+        Uploads(Paths.from_env({"AGENT_HOME": str(tmp_path)})),
+        User("ann", id="a" * 16, files_mb=1),
+    )
+    opened, go = [asyncio.Event() for _ in range(3)], [asyncio.Event() for _ in range(3)]
+
+    async def pieces(n: int) -> AsyncIterator[bytes]:
+        opened[n].set()
+        await go[n].wait()
+        yield b"x" * 700_000
+
+    async def hand_in(n: int) -> None:
+        file = uploads.place(user, "default", f"{n}.txt")
+        async with uploads.received(user, file, pieces(n)) as part:
+            Exchange(part, file).done()
+
+    async with asyncio.timeout(20):
+        tasks = [asyncio.create_task(hand_in(n)) for n in range(3)]
+        for event in opened:
+            await event.wait()
+        ended: list[BaseException | None] = []
+        for event, task in zip(go, tasks, strict=True):
+            event.set()
+            ended += await asyncio.gather(task, return_exceptions=True)
+    assert ended[0] is None
+    assert [refused.status for refused in ended[1:] if isinstance(refused, Refused)] == [413, 413]
+    assert [file.name for file in tmp_path.rglob("*.txt")] == ["0.txt"]
+    assert list(tmp_path.rglob("*.part")) == []
+
+
+async def test_a_file_that_has_taken_its_place_is_counted_once(tmp_path: Path) -> None:
+    uploads, user = (
+        Uploads(Paths.from_env({"AGENT_HOME": str(tmp_path)})),
+        User("ann", id="a" * 16, files_mb=1),
+    )
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"x" * 400_000
+
+    one, other = (uploads.place(user, "default", name) for name in ("one.txt", "other.txt"))
+    async with uploads.received(user, one, pieces()) as part:
+        Exchange(part, one).done()
+        async with uploads.received(user, other, pieces()):
+            pass
+
+
+def test_what_a_server_that_was_ended_hard_left_is_deleted_once_it_is_old(tmp_path: Path) -> None:
+    paths = Paths.from_env({"AGENT_HOME": str(tmp_path)})
+    folder = paths.data / "users" / "ann" / "files" / "of"
+    folder.mkdir(parents=True)
+    for name in (".1.part", "report.part", "report.txt"):
+        (folder / name).write_text("x")
+    Uploads(paths)
+    assert (folder / ".1.part").exists()  # another server may be receiving it
+    Uploads(paths, clock=lambda: time.time() + 2 * 86_400)
+    assert sorted(file.name for file in folder.iterdir()) == ["report.part", "report.txt"]

@@ -67,7 +67,7 @@ async def whole(
         keys = Keys(users_file(hosting.parts.paths), token=TOKEN)
         tokens = {OWNER: TOKEN} | {user.name: keys.add(user) for user in users}
         admission = Admission()
-        async with mounts(hosting, admission, make, public_url=url, chat=chat) as apps:
+        async with mounts(hosting, admission, make, keys=keys, public_url=url, chat=chat) as apps:
             app = build_app(
                 hosting,
                 keys,

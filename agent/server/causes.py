@@ -1,0 +1,75 @@
+"""What only the server's log is told of what goes wrong while somebody is answered.
+
+For errors that end a request, `observed.py` sees to that; here it is for those that do not: a
+search that goes on by words, an answer that fails in a client's tool call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from agent.events import Done, Failed, Status
+from agent.server.failures import bug, refusal, refusal_of
+from agent.server.source_names import without_places
+from agent.server.tickets import TOLD
+
+if TYPE_CHECKING:
+    from agent.server.errors import Refused
+    from agent.server.users import User
+
+_CAUSES = frozenset({"note", "record"})
+"""Stages of steps that tell what is wrong with the server."""
+
+
+def log_cause(cause: str) -> None:
+    """Have the log's line of the request that is being answered tell a cause."""
+    told = TOLD.get()
+    if told is None or not cause:
+        return
+    before = str(told.get("cause", ""))
+    if cause not in before:
+        told["cause"] = f"{before} {cause}".strip()
+
+
+def refused_by(failed: Failed, *, owner: bool) -> Refused:
+    """What is answered for an ask that has failed."""
+    return refusal_of(failed.error, failed.message, failed.hint, owner=owner)
+
+
+def as_told(failed: Failed) -> Failed:
+    """The end of an ask that has failed, as users are told it who are not the owner."""
+    refused = refused_by(failed, owner=False)
+    return replace(failed, message=str(refused), hint=refused.hint)
+
+
+def done_for(user: User, done: Done) -> Done:
+    """The end of an answer, as a user is told it: its note may say what failed on the way."""
+    if user.is_owner:
+        return done
+    return replace(done, note=without_places(done.note), route=without_places(done.route))
+
+
+def may_be_told(status: Status, *, owner: bool) -> bool:
+    """Whether a user may be told of a step; what is wrong with the server is its owner's."""
+    return owner or status.stage not in _CAUSES
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """While open, errors become what a user who is not the owner is told of them.
+
+    Raises:
+        Refused: For every error.
+    """
+    try:
+        yield
+    except Exception as error:
+        refused = refusal(error)
+        if refused is None:
+            log_cause(f"a bug: {type(error).__name__}")
+            raise bug() from error
+        log_cause(refused.cause)
+        raise refused from error

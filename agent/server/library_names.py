@@ -1,0 +1,97 @@
+"""What users call the libraries: by name; one that was named by a folder, others by the folder's.
+
+Where the server's own library lies (`agent serve --library PATH`) concerns its owner alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from agent.server.errors import Refused
+from agent.server.seen import seen_by
+
+if TYPE_CHECKING:
+    from agent.server.hosting import Hosting
+    from agent.server.users import User
+    from knowledge.library import Library
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A library that a user has named."""
+
+    name: str
+    """As the server calls it, and the user's rights."""
+    called: str
+    """As its user is told it."""
+    whole: Library
+    """For who may change it."""
+    seen: Library
+    """For what is told to the user."""
+
+
+def libraries_of(hosting: Hosting, user: User) -> dict[str, str]:
+    """The libraries that a user may read, that of the settings first: by name, what it is called.
+
+    No two are called the same.
+    """
+    names = hosting.libraries(user)
+    if user.is_owner:
+        return {name: name for name in names}
+    short = {name: PurePath(name).name or "library" for name in names}
+    return {
+        name: f"{own} (folder)" if own != name and own in short else own
+        for name, own in short.items()
+    }
+
+
+def library_named(hosting: Hosting, user: User, called: str) -> str:
+    """The library's own name, of one that a user names; the first that they may read for none.
+
+    Raises:
+        Refused: They may not read it, whether it is there or not.
+    """
+    if called and not user.is_owner:
+        for name, own in libraries_of(hosting, user).items():
+            if called == own:
+                return name
+        if PurePath(called).name != called:
+            raise no_library(called)
+    return hosting.library_meant(user, called)
+
+
+async def opened(hosting: Hosting, user: User, called: str) -> Opened:
+    """A library that a user may read.
+
+    Args:
+        hosting: Where it is.
+        user: Who asks.
+        called: As they are told it; empty for the first that they may read.
+
+    Raises:
+        Refused: There is none of that name, or it is not theirs to read.
+        KnowledgeError: It cannot be opened.
+    """
+    name = await asyncio.to_thread(library_named, hosting, user, called)
+    mine = await asyncio.to_thread(libraries_of, hosting, user)
+    called = mine.get(name, name)
+    try:
+        whole = await hosting.library(user, name)
+    except Refused as refused:
+        # Its words name the folder.
+        raise (no_library(called) if refused.code == "library_not_found" else refused) from None
+    return Opened(name, called, whole, seen_by(user, whole))
+
+
+def no_library(called: str) -> Refused:
+    """The refusal of a library that there is not, or that may not be read: the same for both."""
+    return Refused(
+        404,
+        f"There is no library '{called}' that you may read.",
+        code="library_not_found",
+        param="library",
+        hint="GET /api/libraries lists those that you may.",
+    )
