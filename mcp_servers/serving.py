@@ -141,8 +141,20 @@ class Lent:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request, whatever its path."""
         if session := _session_in(scope["headers"]):
-            with self._asking(session):
-                await self._manager.handle_request(scope, receive, send)
+            with ExitStack() as asking:
+                if session in self._asked:
+                    asking.enter_context(self._asking(session))
+
+                async def known(message: Message) -> None:
+                    # A session that is no more takes no real one's place among those known here.
+                    if message["type"] == "http.response.start":
+                        if message["status"] == 404:
+                            self._asked.pop(session, None)
+                        elif session not in self._asked:
+                            asking.enter_context(self._asking(session))
+                    await send(message)
+
+                await self._manager.handle_request(scope, receive, known)
             if scope["method"] == "DELETE":
                 self._asked.pop(session, None)
         else:

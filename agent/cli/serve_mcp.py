@@ -81,14 +81,30 @@ class Asking:
     async def ask(
         self, question: str, mode: str, filters: Filters | None
     ) -> AsyncGenerator[Event, None]:
-        """Ask in a session of its own, which is not kept: the client keeps its history."""
+        """Ask in a session of its own, which is not kept: the client keeps its history.
+
+        Raises:
+            Refused: It is not let through, or could not be begun; who is not the owner is not told
+                why.
+        """
+        from agent.server.causes import told
+
+        with nullcontext() if self._user.is_owner else told():
+            async with aclosing(self._asked(question, mode, filters)) as events:
+                async for event in events:
+                    yield event
+
+    async def _asked(
+        self, question: str, mode: str, filters: Filters | None
+    ) -> AsyncGenerator[Event, None]:
+        """The same; errors are as they were raised."""
         from agent.events import Done, Failed, Status
-        from agent.server.causes import as_told, done_for, log_cause, may_be_told
+        from agent.server.causes import as_told, ended_for, log_cause, step_for
         from agent.server.seen import seen_by
 
-        owner = self._user.is_owner
-        library = seen_by(self._user, await self._hosting.library(self._user, self._name))
-        async with self._admission.admit(self._user) as ticket:
+        user = self._user
+        library = seen_by(user, await self._hosting.library(user, self._name))
+        async with self._admission.admit(user) as ticket:
             # Making a session may read a persona's files.
             session = await asyncio.to_thread(
                 lambda: self._hosting.session(ticket.user, library, mode=mode)
@@ -98,13 +114,16 @@ class Asking:
                 async for event in events:
                     ticket.started(session.stop)
                     ticket.heard(event)
-                    if isinstance(event, Failed) and not owner:
+                    told: Event | None = event
+                    if isinstance(event, Failed) and not user.is_owner:
                         log_cause(f"{event.message} {event.hint}".strip())
-                        event = as_told(event)
+                        told = as_told(event)
                     elif isinstance(event, Done):
-                        event = done_for(self._user, event)
-                    if not isinstance(event, Status) or may_be_told(event, owner=owner):
-                        yield event
+                        told = ended_for(user, event)
+                    elif isinstance(event, Status):
+                        told = step_for(user, event)
+                    if told is not None:
+                        yield told
 
     async def add(self, source: str, progress: Callable[[Progress], None]) -> SyncReport:
         """Add to the library: a URL; for the owner a path of the server's, too."""

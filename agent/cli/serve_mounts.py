@@ -11,6 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -186,23 +187,31 @@ class McpServers:
         await self._hosting.library(user, library)  # that there is one
         if self._closed:
             raise ending()
-        self.drop_void()
         key = user.name, name, library
         found = self._open.get(key)
+        if found is not None and self._is_void(found):
+            self._drop(key)
+            found = None
         if found is None:
             opening = asyncio.create_task(self._opened(user, name, library))
             found = self._open[key] = _Open(user, self._keys.digest(user.name), opening)
+            opening.add_done_callback(partial(self._forget_failed, key, found))
         await asyncio.wait({found.opening})
+        lent = found.opening.result()  # first: all who waited are told why it failed
         if self._open.get(key) is not found:
             raise Refused(
                 503, "Your rights or your key have just changed.", code="rights_changed",
                 retry_after=1,
             )  # fmt: skip
-        try:
-            return found.opening.result()
-        except BaseException:
+        return lent
+
+    def _forget_failed(
+        self, key: tuple[str, str, str], found: _Open, opening: asyncio.Task[Lent]
+    ) -> None:
+        """Have the next request try again, whether or not anybody waited for this one."""
+        failed = opening.cancelled() or opening.exception() is not None
+        if failed and self._open.get(key) is found:
             del self._open[key]
-            raise
 
     async def _opened(self, user: User, name: str, library: str) -> Lent:
         """A task of its own: it goes on when the client that asked for it first has left."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
-import shutil
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -14,11 +12,10 @@ import click
 from agent.cli import exits
 from agent.cli.group import Group, command
 from agent.cli.terminal import Console, one_line
+from agent.cli.users_kept import kept_of, taken_over
 from agent.errors import AgentError, UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from agent.paths import Paths
     from agent.server.keys import Keys
     from agent.server.users import User
@@ -100,7 +97,8 @@ def list_(console: Console, as_json: bool) -> int:
 @click.argument("name", metavar="NAME")
 @_rights
 @click.option("--with-sessions", is_flag=True, help="Take over what an earlier NAME has asked.")
-def add(console: Console, name: str, with_sessions: bool, **given: Any) -> int:
+@click.option("--id", "wanted", metavar="ID", help="Of several earlier ones, this one's.")
+def add(console: Console, name: str, with_sessions: bool, wanted: str | None, **given: Any) -> int:
     """Add a user, and print their key, this once: only a hash of it is kept.
 
     Without --reads they may be answered from the library in use.
@@ -111,14 +109,9 @@ def add(console: Console, name: str, with_sessions: bool, **given: Any) -> int:
     if given["reads"] is None and given["writes"] is None:
         given["reads"] = _in_use(console, paths)
     user = _changed(User(name), given)
-    earlier = [] if _known(keys, name) else [own for own in _kept(paths, name) if own.asked]
-    if earlier and not with_sessions:
-        raise UsageError(
-            f"There are sessions of an earlier user '{name}', whom you have removed.",
-            hint=f"agent users add {name} --with-sessions  or, to delete them: "
-            f"agent users remove {name} --sessions",
-        )
-    key = keys.add(replace(user, id=earlier[-1].id) if earlier else user)
+    earlier = [] if _known(keys, name) else [own for own in kept_of(paths, name) if own.asked]
+    before = taken_over(name, earlier, with_sessions=with_sessions, wanted=wanted)
+    key = keys.add(user if before is None else replace(user, id=before.id))
     click.echo(key)
     console.note("This is shown once. Send it to them by a way that nobody else reads.")
     _warn_of_missing(console, paths, user)
@@ -164,7 +157,7 @@ def remove(console: Console, name: str, sessions: bool, files: bool, wanted: str
     What they have asked and handed in stays, unless it is to be deleted; that can be said later.
     """
     paths, keys = _keys()
-    kept = _kept(paths, name)
+    kept = kept_of(paths, name)
     now = next((user.id for user in keys.users() if user.name == name), None)
     earlier = [own.id for own in kept if own.id != now and own.has(sessions=sessions, files=files)]
     if wanted is None and now is not None and earlier:
@@ -187,30 +180,14 @@ def remove(console: Console, name: str, sessions: bool, files: bool, wanted: str
             f"{one} with that ID of whom this is kept." if wanted else f"{one}.",
             hint="agent users list",
         )
+
+    def libraries() -> list[str]:
+        return [*_libraries(paths), _in_use(console, paths)]
+
     for own in kept:
-        _tell_or_delete(console, paths, own, sessions=sessions, files=files)
+        for line in own.deleted(libraries, sessions=sessions, files=files):
+            console.note(line)
     return exits.OK
-
-
-def _tell_or_delete(
-    console: Console, paths: Paths, own: _Own, *, sessions: bool, files: bool
-) -> None:
-    """Delete what is to be deleted of a removed user, and say of the rest how it can be."""
-    again = f"agent users remove {own.name} --id {own.id}"
-    if own.asked and sessions:
-        own.delete_sessions()
-        console.note(f"Deleted the sessions of {own.name}.")
-    elif own.asked:
-        console.note(f"Their sessions stay in {own.folder} until: {again} --sessions")
-    many = len(own.handed_in)
-    count = f"{many} file{'' if many == 1 else 's'}"
-    if many and files:
-        commands = own.syncs([*_libraries(paths), _in_use(console, paths)])
-        own.delete_files()
-        console.note(f"Deleted {count} of {own.name}. {commands}")
-    elif many:
-        console.note(f"The library keeps {count} of theirs until: {again} --files")
-    own.tidy()
 
 
 users.add_command(list_)
@@ -230,73 +207,6 @@ def _keys() -> tuple[Paths, Keys]:
 
 def _known(keys: Keys, name: str) -> bool:
     return any(user.name == name for user in keys.users())
-
-
-@dataclass(frozen=True, slots=True)
-class _Own:
-    """What is kept of a user."""
-
-    folder: Path
-    name: str
-    id: str
-
-    @property
-    def asked(self) -> bool:
-        """Whether there are sessions."""
-        return (self.folder / "transcripts.db").exists()
-
-    @property
-    def handed_in(self) -> list[Path]:
-        """The files, of all libraries."""
-        return [file for file in (self.folder / "files").rglob("*") if file.is_file()]
-
-    def has(self, *, sessions: bool, files: bool) -> bool:
-        """Whether any of that is kept."""
-        return (sessions and self.asked) or (files and bool(self.handed_in))
-
-    def syncs(self, libraries: list[str]) -> str:
-        """What takes the files out of the libraries, once they are deleted.
-
-        Args:
-            libraries: Those that are known, by name.
-        """
-        from agent.server.uploads import folder_of
-
-        folders = {file.parent.name for file in self.handed_in}
-        known = {folder: name for name in libraries if (folder := folder_of(name)) in folders}
-        commands = [f"agent --library {shlex.quote(name)} sync" for name in known.values()]
-        if folders - set(known):
-            commands.append("agent sync of each other library that they wrote to")
-        return f"What libraries have of them is taken out by: {', '.join(commands)}"
-
-    def delete_sessions(self) -> None:
-        for file in self.folder.glob("transcripts.db*"):
-            file.unlink(missing_ok=True)
-
-    def delete_files(self) -> None:
-        shutil.rmtree(self.folder / "files", ignore_errors=True)
-
-    def tidy(self) -> None:
-        """Delete the folder, where nothing is in it."""
-        with suppress(OSError):
-            self.folder.rmdir()
-
-
-def _kept(paths: Paths, name: str) -> list[_Own]:
-    """What is kept of the users of a name, the earliest first: one who is there, and removed ones.
-
-    Raises:
-        UsageError: The name can be no user's.
-    """
-    from agent.server.user_records import check_name, id_in
-
-    check_name(name)
-    found = [
-        _Own(folder, name, own)
-        for folder in (paths.data / "users").glob(f"{name}-*")
-        if (own := id_in(folder.name, name)) is not None
-    ]
-    return sorted(found, key=lambda own: own.folder.stat().st_mtime)
 
 
 def _changed(user: User, given: dict[str, Any]) -> User:

@@ -33,6 +33,8 @@ _SAMPLED = 2
 """Documents of which some text is counted, to estimate the tokens of all."""
 _CHARACTERS = 4.0
 """Characters of a token where there is no text to count: English under common tokenizers."""
+COULD_NOT = "could not take it"
+"""Stands in a route before a colon and why a mode gave way, in words of the model's provider."""
 
 
 class Auto:
@@ -122,7 +124,7 @@ class Auto:
             except ContextTooLong as error:
                 if said or place + 1 == len(able):
                     raise
-                failed = f"{mode} could not take it: {error}"
+                failed = f"{mode} {COULD_NOT}: {error}"
                 why = f"{why}; {failed}"
                 yield Status(f"{able[place + 1]}: {failed}", stage="route")
 

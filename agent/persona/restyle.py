@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from agent.errors import BudgetSpent
 from agent.events import Done, Event, Revision, Status, Usage
 from agent.persona.check import Gate
 from agent.persona.mask import Masked, mask
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 SECONDS = 30.0
 """For the whole pass, where nobody says otherwise."""
+FAILED = "the voice failed"
+"""Stands in a note before a colon and why it did, in words that may be anybody's, to the end."""
 _REASONS = 2
 """Reasons that a note names."""
 _REASON = 200
@@ -120,9 +123,11 @@ class Persona:
                 said = await self._voice.say(wanted, budget, used)
         except TimeoutError:
             return f"the voice took longer than {self._seconds:g} s"
+        except BudgetSpent as error:
+            return str(error)
         except Exception as error:
             # Whatever it is: a broken voice costs the voice, never the answer.
-            return str(error) or type(error).__name__
+            return f"{FAILED}: {str(error) or type(error).__name__}"
         for piece in asked:
             words = said.get(work.number[piece], "")
             work.take(piece, words, self._fault(piece, work.masked[piece], words))

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from agent.server.admission import Admission
+from agent.server.causes import log_cause
 from agent.server.errors import Refused
 from agent.server.hosting import Hosting
 from agent.server.library_names import Opened, opened
@@ -174,19 +175,13 @@ class Sources:
             before = await _listed(library, source)
             exchange = Exchange(part, file)
             try:
-                return await _added(asked.user, library, source)
+                report = await _added(asked.user, library, source)
             except BaseException:
-                now = await _listed(library, source)
-                if now == before:
-                    exchange.undo()
-                elif exchange.replaces and now is not None and now.state == "failed":
-                    exchange.undo()
-                    await library.add([source])
-                # Else the library has it, if only to say why it cannot be read: it can be tried
-                # again, and taken out.
-                raise
-            finally:
+                await _decided(library, source, before, exchange)
                 exchange.done()
+                raise
+            exchange.done()
+            return report
 
     async def remove(self, asked: Asked[SourceParams, Nothing]) -> Removed:
         """Take a source out; a file that was handed in is deleted."""
@@ -236,6 +231,37 @@ async def _added(user: User, library: Library, source: str) -> ReportShape:
             param="source",
         )  # fmt: skip
     return report_shape(report)
+
+
+async def _decided(
+    library: Library, source: str, before: SourceInfo | None, exchange: Exchange
+) -> None:
+    """What becomes of a file whose addition was broken off: it stays, or the one before is back.
+
+    Args:
+        library: That it was added to.
+        source: Its place.
+        before: As the library listed that then.
+        exchange: Of the one before.
+    """
+    try:
+        now = await _listed(library, source)
+    except Exception as error:  # a library that cannot be read lists what it did
+        log_cause(f"{type(error).__name__}: {error}")
+        now = before
+    except BaseException:
+        exchange.undo()
+        raise
+    if now == before:
+        exchange.undo()
+    elif exchange.replaces and now is not None and now.state == "failed":
+        exchange.undo()
+        try:
+            await library.add([source])
+        except Exception as error:  # the next sync reads it
+            log_cause(f"{type(error).__name__}: {error}")
+    # Else the library has it, if only to say why it cannot be read: it can be tried again, and
+    # taken out.
 
 
 async def _listed(library: Library, source: str) -> SourceInfo | None:

@@ -68,8 +68,8 @@ class Upkeep:
         self._admission = admission
 
     def operations(self) -> list[Operation[Any, Any]]:
-        """What is offered."""
-        one, refusals = "/api/tags/{name}", (404, 409, 503)
+        """What is offered. To restore one stands before its name, which may hold slashes."""
+        one, refusals = "/api/tags/{name:path}", (404, 409, 503)
         return [
             Operation(
                 "POST", "/api/sync", "sync",
@@ -81,17 +81,17 @@ class Upkeep:
                 self.tags, LibraryParams, Nothing, TagsAnswer, (404,),
             ),
             Operation(
+                "POST", f"{one}/restore", "restore_tag",
+                "Answer from the library as it was at a tag, until the next sync.",
+                self.restore, TagParams, Nothing, Restored, refusals,
+            ),
+            Operation(
                 "PUT", one, "tag", "Give the library as it is now a name.",
                 self.tag, TagParams, Nothing, TagShape, refusals,
             ),
             Operation(
                 "DELETE", one, "untag", "Forget a tag, and what only it kept.",
                 self.untag, TagParams, Nothing, Forgotten, refusals,
-            ),
-            Operation(
-                "POST", f"{one}/restore", "restore_tag",
-                "Answer from the library as it was at a tag, until the next sync.",
-                self.restore, TagParams, Nothing, Restored, refusals,
             ),
         ]  # fmt: skip
 

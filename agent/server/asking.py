@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from agent.events import Citation, Done, Failed, Revision, Status, Token, Usage
 from agent.modes.answering import CUT
 from agent.server.bodies import ChatRequest
-from agent.server.causes import done_for, may_be_told, refused_by
+from agent.server.causes import ended_for, refused_by, step_for
 from agent.server.client_tools import HandedOver, HandsOver, cannot_call, offered
 from agent.server.completion import CachedTokens, CompletionUsage, tool_calls, understudy
 from agent.server.conversation import asked
@@ -113,18 +113,19 @@ class Ask:
                             yield event
                         case Revision():
                             self.said = event.text
-                        case Status() if may_be_told(event, owner=self._user.is_owner):
-                            yield event
+                        case Status():
+                            if (step := step_for(self._user, event)) is not None:
+                                yield step
                         case Usage():
                             self._used.append(event)
                         case Citation():
                             self._citations.append(shown_citation(self._user, event))
                         case Done():
-                            yield self._done(done_for(self._user, event), session)
+                            yield self._done(ended_for(self._user, event), session)
                         case Failed():
                             yield self._failed(event, model, ticket)
                         case _:
-                            pass  # thoughts, calls of the library's tools, what the owner is told
+                            pass  # thoughts, calls of the library's tools
 
     @property
     def usage(self) -> CompletionUsage:

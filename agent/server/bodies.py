@@ -6,13 +6,11 @@ answer lists those that would have changed it (`Understudy.ignored`).
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.server.errors import Refused
-from agent.server.receiving import PATIENCE, late
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -147,13 +145,9 @@ async def read(request: Request, kind: type[_Body]) -> _Body:
 
     Raises:
         Refused: It is not what is asked for; says which field, and never repeats its value. Or it
-            does not come.
+            does not come: see `receiving.py`.
     """
-    try:
-        async with asyncio.timeout(PATIENCE):
-            body = await request.body()
-    except TimeoutError:
-        raise late() from None
+    body = await request.body()
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:

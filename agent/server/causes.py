@@ -6,12 +6,15 @@ search that goes on by words, an answer that fails in a client's tool call.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.events import Done, Failed, Status
+from agent.modes.router import COULD_NOT
+from agent.persona.restyle import FAILED
 from agent.server.failures import bug, refusal, refusal_of
 from agent.server.source_names import without_places
 from agent.server.tickets import TOLD
@@ -22,6 +25,10 @@ if TYPE_CHECKING:
 
 _CAUSES = frozenset({"note", "record"})
 """Stages of steps that tell what is wrong with the server."""
+_OTHERS = frozenset({"route", "tool"})
+"""Stages of steps that may repeat the words of a provider or of another server."""
+_VOICE = re.compile(rf"({re.escape(FAILED)}): .*", re.DOTALL)
+_ROUTE = re.compile(rf"({re.escape(COULD_NOT)}): .*", re.DOTALL)
 
 
 def log_cause(cause: str) -> None:
@@ -46,15 +53,33 @@ def as_told(failed: Failed) -> Failed:
 
 
 def done_for(user: User, done: Done) -> Done:
-    """The end of an answer, as a user is told it: its note may say what failed on the way."""
+    """The end of an answer, as a user is told it: not why something failed on the way."""
     if user.is_owner:
         return done
-    return replace(done, note=without_places(done.note), route=without_places(done.route))
+    note = _VOICE.sub(r"\1).", done.note)
+    return replace(done, note=without_places(note), route=_route(done.route))
 
 
-def may_be_told(status: Status, *, owner: bool) -> bool:
-    """Whether a user may be told of a step; what is wrong with the server is its owner's."""
-    return owner or status.stage not in _CAUSES
+def ended_for(user: User, done: Done) -> Done:
+    """The same of an answer that ends now; the log is told what its user is not."""
+    told = done_for(user, done)
+    for text, as_told in ((done.note, told.note), (done.route, told.route)):
+        if text != as_told:
+            log_cause(text)
+    return told
+
+
+def step_for(user: User, step: Status) -> Status | None:
+    """A step as a user is told it; None where it tells what is wrong with the server."""
+    if user.is_owner:
+        return step
+    if step.stage in _CAUSES:
+        return None
+    return replace(step, text=_route(step.text)) if step.stage in _OTHERS else step
+
+
+def _route(text: str) -> str:
+    return without_places(_ROUTE.sub(r"\1.", text))
 
 
 @contextmanager

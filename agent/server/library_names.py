@@ -41,11 +41,16 @@ def libraries_of(hosting: Hosting, user: User) -> dict[str, str]:
     names = hosting.libraries(user)
     if user.is_owner:
         return {name: name for name in names}
-    short = {name: PurePath(name).name or "library" for name in names}
-    return {
-        name: f"{own} (folder)" if own != name and own in short else own
-        for name, own in short.items()
-    }
+    called: dict[str, str] = {}
+    taken = {name for name in names if PurePath(name).name == name}
+    for name in names:
+        own = PurePath(name).name or "library"
+        if own != name:
+            while own in taken:
+                own = f"{own} (folder)"
+            taken.add(own)
+        called[name] = own
+    return called
 
 
 def library_named(hosting: Hosting, user: User, called: str) -> str:

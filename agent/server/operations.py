@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Route
 from agent.server.auth import user_of
 from agent.server.bodies import read
 from agent.server.errors import Refused
+from agent.server.receiving import by_pieces
 from agent.server.users import User
 
 
@@ -122,6 +123,8 @@ def routes(operations: Iterable[Operation[Any, Any]]) -> list[BaseRoute]:
 def _route(path: str, methods: Mapping[str, Operation[Any, Any]]) -> Route:
     async def endpoint(request: Request) -> Response:
         method = "GET" if request.method == "HEAD" else request.method
+        if methods[method].most_bytes is not None:
+            by_pieces(request.scope)
         return await methods[method].answered(request)
 
     largest = max((each.most_bytes or 0 for each in methods.values()), default=0) or None

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 from agent.server.causes import log_cause, told
 from agent.server.source_names import fits, names_of, own_name, without_paths
 from knowledge.errors import LibraryReadOnly
+from knowledge.filters import is_url
 from knowledge.library import Corpus, Extent, Filters, Found, Library, Problem, SyncReport
 
 if TYPE_CHECKING:
@@ -79,14 +80,13 @@ class Seen(Library):
 
     async def sources(self) -> tuple[SourceInfo, ...]:
         """See `Library.sources`; sorted by what they are called."""
-        infos = await self._whole.sources()
+        names, infos = await self._names(), await self._whole.sources()
 
         def named() -> list[SourceInfo]:
-            names = names_of(infos)
             return [
                 replace(
                     info,
-                    source=names[info.source],
+                    source=names.called(info.source),
                     root="",
                     reason=without_paths(info.reason, info.source),
                 )
@@ -138,8 +138,11 @@ class _Names:
     def meant(self, filters: Filters) -> set[str]:
         """The sources that filters of names leave."""
         wanted = filters.exactly
-        # What is called just so is meant, though as a pattern it would mean others.
-        patterns = [fits(name) for name in filters.sources if name not in self.sources]
+        # What is called just so is meant, though as a pattern it would mean others; of a page,
+        # those below it too.
+        patterns = [
+            fits(name) for name in filters.sources if is_url(name) or name not in self.sources
+        ]
         return {
             source
             for source, name in self._of.items()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from agent.server.errors import Refused
 from knowledge.errors import SourceNotFound
-from knowledge.filters import is_url
+from knowledge.filters import absolute, is_url, under
 
 if TYPE_CHECKING:
     from agent.events import Citation
@@ -31,6 +31,15 @@ _PATH = re.compile(rf"(?<![\w:/.])((?:[A-Za-z]:)?(?:[/\\]{_PART}){{2,}}[/\\]?)")
 _ADDRESS = re.compile(
     r"\b[a-z][a-z0-9+.-]*://[^\s'\"“”‘’<>()]*[^\s'\"“”‘’<>().,;:!?]", re.IGNORECASE
 )
+_HOST = re.compile(
+    r"\b(?:host(?:name|addr)?=[^\s;,)]+|\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?"
+    r"|(?:localhost|[\w-]+(?:\.[\w-]+)+):\d+)"
+    r"|\[[0-9a-f]*:[0-9a-f:.]+\](?::\d+)?",
+    re.IGNORECASE,
+)
+"""Where a server answers, as it is written without a scheme."""
+_FILE = re.compile(rf"(?<![\w:/.\\])([/\\]{_PART}\.\w+)\b(?![/\\])")
+"""An absolute path of one part, with an extension."""
 
 
 def shown(user: User, source: str) -> str:
@@ -76,14 +85,19 @@ def fits(name: str) -> Callable[[str, str, str | None], bool]:
     """Whether a name, or a pattern of names, may mean a source of which one is told a name.
 
     Args:
-        name: The name as it is told, the file's own, the document's id, or a pattern of the names.
+        name: The name as it is told, the file's own, the document's id, or a pattern of the names;
+            of pages a URL, with those below it.
 
     Returns:
         A test of what a source is called, of the source, and of its document's id.
     """
     pattern = re.compile(translate(name)).match
+    # Only of URLs: nothing is looked up on the server's disk.
+    pages = (absolute(name),) if is_url(name) else ()
 
     def test(called: str, source: str, document_id: str | None) -> bool:
+        if pages and under(source, pages):
+            return True
         own = own_name(source)
         return name in (called, own, document_id) or any(map(pattern, (called, own)))
 
@@ -133,9 +147,12 @@ def meant(
 
 def without_paths(text: str, source: str = "") -> str:
     """A text for who is not the owner: its paths, that of a source first, are names only."""
+    if not text:
+        return text
     if PurePath(source).is_absolute():
         text = text.replace(source, own_name(source))
-        if len(folder := str(PurePath(source).parent)) > 1:
+        folder = str(PurePath(source).parent)
+        if len(folder) > 1 and folder in text:
             # A folder's name may have blanks in it, so that no pattern finds its end.
             text = re.sub(re.escape(folder) + rf"((?:[/\\]{_PART})*)", _last, text)
     return _PATH.sub(_last, text)
@@ -147,7 +164,8 @@ def _last(path: re.Match[str]) -> str:
 
 def without_places(text: str) -> str:
     """A text about the server itself for who is not the owner: without paths and addresses."""
-    return without_paths(_ADDRESS.sub("…", text))
+    text = _HOST.sub("…", _ADDRESS.sub("…", text))
+    return without_paths(_FILE.sub(_last, text))
 
 
 def own_name(source: str) -> str:

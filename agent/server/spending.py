@@ -100,11 +100,19 @@ class Spending:
         """Write what is not written yet, and let go of the file.
 
         Raises:
-            ConfigError: The file cannot be written.
+            ConfigError: The file cannot be written, or another process writes for too long.
         """
         with self._lock, closing(self._db):
             self._wait(_LAST_WAIT)
             self._write()
+            if self._owed:
+                users = ", ".join(sorted({owed[0] for owed in self._owed}))
+                lost = sum(owed[2] for owed in self._owed)
+                raise ConfigError(
+                    f"What {users} spent last (${lost:g} in all) is not kept in {self._file}: "
+                    "another process was writing there until the end.",
+                    hint=f"Look at who that is: lsof '{self._file}'",
+                )
 
     def _wait(self, seconds: float) -> None:
         """Say how long others' writing is waited for from here on."""

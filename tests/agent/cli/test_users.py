@@ -118,6 +118,27 @@ def test_an_earlier_users_sessions_are_taken_over_where_that_is_said(
     assert kept_of(home, again.out.strip()) == kept
 
 
+def test_of_several_earlier_users_sessions_those_that_are_named_are_taken_over(
+    home: Path, agent: Agent
+) -> None:
+    kept = []
+    for _ in range(2):
+        kept.append(kept_of(home, agent("users", "add", "ada").out.strip(), "files/of/a.txt"))
+        assert agent("users", "remove", "ada").code == exits.OK
+    for folder in kept:
+        (folder / "transcripts.db").write_text("kept")
+    again = ("users", "add", "ada", "--with-sessions")
+    for refused in (agent(*again), agent(*again, "--id", "0" * 16)):
+        assert refused.code == exits.USAGE
+        for folder in kept:
+            assert f"--id {folder.name.partition('-')[2]}" in refused.err
+    one = kept[0].name.partition("-")[2]
+    assert agent("users", "add", "ada", "--id", one).code == exits.USAGE
+    added = agent(*again, "--id", one)
+    assert added.code == exits.OK
+    assert kept_of(home, added.out.strip()) == kept[0]
+
+
 def test_who_is_added_under_the_name_of_a_removed_user_is_somebody_else(
     home: Path, agent: Agent
 ) -> None:

@@ -124,7 +124,7 @@ async def test_a_broken_voice_leaves_the_answer_plain_and_says_why() -> None:
     persona, _ = by_model(ScriptedReply(error=ModelUnreachable("It is down.", hint="start it")))
     _, last = await restyle(persona)
     assert (last.text, last.persona) == (TEXT, "")
-    assert "It is down" in last.note
+    assert "(the voice failed: It is down)" in last.note
 
 
 async def test_a_voice_with_a_bug_in_it_costs_the_voice_and_not_the_answer() -> None:
@@ -162,6 +162,7 @@ async def test_a_spent_budget_leaves_the_answer_plain(limits: Limits) -> None:
     _, last = await restyle(persona, limits=limits)
     assert (last.text, last.persona) == (TEXT, "")
     assert "limit" in last.note
+    assert "failed" not in last.note
     assert model.calls == []
 
 

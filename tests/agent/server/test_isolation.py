@@ -93,10 +93,10 @@ def tries(anns: Anns) -> Tries:
         ("PUT", "/api/files/{name}"): [(f"{put}private", b"mine"), (f"{put}../private", b"mine")],
         ("POST", "/api/sync"): [("/api/sync?library=private", None)],
         ("GET", "/api/tags"): [("/api/tags", None), ("/api/tags?library=private", None)],
-        ("PUT", "/api/tags/{name}"): [("/api/tags/mine?library=private", None)],
-        ("DELETE", "/api/tags/{name}"): [(f"/api/tags/{SECRET}?library=private", None),
+        ("PUT", "/api/tags/{name:path}"): [("/api/tags/mine?library=private", None)],
+        ("DELETE", "/api/tags/{name:path}"): [(f"/api/tags/{SECRET}?library=private", None),
                                          ("/api/tags/mine?library=private", None)],
-        ("POST", "/api/tags/{name}/restore"): [
+        ("POST", "/api/tags/{name:path}/restore"): [
             (f"/api/tags/{SECRET}/restore?library=private", None)],
         ("GET", "/api/sessions"): [("/api/sessions", None)],
         ("GET", "/api/sessions/search"): [(f"/api/sessions/search?q={SECRET}", None)],

@@ -275,7 +275,7 @@ async def test_the_slow_end_of_one_users_servers_keeps_nobody_waiting(server: Wh
 
         lent.close = slowly  # type: ignore[method-assign]
         server.keys.remove("hal")
-        await Session(reader, "/mcp").open()
+        by_hand(server).drop_void()
         await ending.wait()
         session = Session(reader, "/mcp")
         await session.open()

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from agent.card import Card
 from agent.errors import ModelUnreachable
-from agent.events import Done
 from agent.messages import ToolRequest
 from agent.models.script_file import ScriptedReply
 from agent.models.scripted import Scripted
+from agent.persona.restyle import Persona
+from agent.server.seen import _Names
 from agent.server.users import User
 from knowledge.errors import EmbedderUnavailable
+from knowledge.library import Filters
+from knowledge.types import SourceInfo
 from tests.agent.server.test_mounts import Session
 from tests.agent.server.whole_server import Whole, fill, whole
 from tests.fakes import HashingEmbedder
@@ -180,25 +183,26 @@ async def test_a_stored_failure_is_told_as_it_was_answered(server: Whole, tmp_pa
             assert tells or "cannot be reached" in text
 
 
-async def test_a_voice_that_is_down_is_not_told_by_its_address(server: Whole) -> None:
+async def test_why_a_voice_fails_only_the_owner_is_told(server: Whole) -> None:
     class Hoarse:
-        name = "butler"
+        single = False
 
-        async def restyle(self, done: Done, budget: object) -> AsyncIterator[Done]:
-            yield replace(done, note=f"butler: left plain: {INNER}")
+        async def say(self, *_: object) -> dict[int, str]:
+            raise ConnectionError("db.internal, in /srv/a b/key.txt; no password was taken")
 
         async def aclose(self) -> None:
             return None
 
-    server.hosting._personas["butler"] = Hoarse()  # type: ignore[assignment]
+    server.hosting._personas["butler"] = Persona(Card("butler", description="x"), Hoarse())
     ask = asking(store=True) | {"model": "understudy/naive@butler"}
     for user, tells in (("bob", False), ("owner", True)):
         async with server.client(user) as client:
             answer = await client.post("/v1/chat/completions", json=ask)
             one = f"/api/sessions/{answer.json()['understudy']['session']}"
             for text in (answer.text, (await client.get(one)).text):
-                assert "butler: left plain" in text
-                assert ("127.0.0.1:8912" in text) is tells
+                assert "the rest stays plain (the voice failed" in text
+                for word in ("db.internal", "a b", "password"):
+                    assert (word in text) is tells
 
 
 async def test_a_model_that_is_down_is_told_by_mcp_as_by_the_api(
@@ -371,3 +375,13 @@ async def test_names_are_made_anew_where_sources_have_changed(
         assert await found(ada) == ["harbour.txt"]
         await (await server.hosting.library(User("owner", reads=("*",)))).rebuild()
         assert await found(ada) == ["harbour.txt"]
+
+
+def test_an_address_that_is_a_source_means_those_below_it_too() -> None:
+    top, page = "https://example.org/docs", "https://example.org/docs/a.html"
+    infos = [
+        SourceInfo(source, None, "", "html", "indexed", "", 1, 1, 0.0, "")
+        for source in (top, page, "https://example.org/other")
+    ]
+    assert _Names(infos).meant(Filters(sources=(f"{top}#part",))) == {top, page}
+    assert _Names(infos).meant(Filters(sources=(top,))) == {top, page}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.server.source_names import names_of, without_paths, without_places
+from agent.server.source_names import fits, names_of, without_paths, without_places
 from knowledge.types import SourceInfo
 
 
@@ -45,3 +45,32 @@ def test_of_a_reason_paths_are_told_as_names(text: str, source: str, told: str) 
 def test_of_a_note_addresses_are_left_out() -> None:
     note = "Butler: left plain: ollama at http://10.0.0.7:11434/v1, as /etc/x/y.toml says, is away."
     assert without_places(note) == "Butler: left plain: ollama at …, as y.toml says, is away."
+
+
+@pytest.mark.parametrize(
+    ("note", "told"),
+    [
+        ("refused by 10.0.0.5:11434.", "refused by …."),
+        ("host=db.internal, db.internal:5432 and localhost:80 are away", "…, … and … are away"),
+        ("[::1]:8912 is away", "… is away"),
+        ("'/secret.pdf' is cut", "'secret.pdf' is cut"),
+        ("and/or 1/2 at 12:30, e.g. v1.2", "and/or 1/2 at 12:30, e.g. v1.2"),
+    ],
+)
+def test_of_a_note_addresses_without_a_scheme_are_left_out(note: str, told: str) -> None:
+    assert without_places(note) == told
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("https://example.org/docs", True),
+        ("https://example.org/docs/", True),
+        ("https://example.org/docs/a.html#part", True),
+        ("https://example.org/doc", False),
+        ("/docs", False),
+    ],
+)
+def test_a_page_is_meant_by_its_address_and_by_those_above_it(name: str, meant: bool) -> None:
+    page = "https://example.org/docs/a.html"
+    assert fits(name)(page, page, None) is meant

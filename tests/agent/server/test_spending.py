@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.budget import Budget, Limits
+from agent.errors import ConfigError
 from agent.events import Usage
 from agent.messages import ModelUsage
 from agent.server.admission import Admission
@@ -162,3 +163,18 @@ def test_while_another_server_writes_a_sum_is_kept_here_and_written_later(tmp_pa
     again = Spending(file)
     assert again.today("ada") == pytest.approx(1.75)
     again.close()
+
+
+def test_what_could_not_be_written_until_the_end_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.server.spending._LAST_WAIT", 0.01)
+    file = tmp_path / "spending.db"
+    spending, other = Spending(file), sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    spending.add("ada", cost=0.25, tokens=1)
+    spending.add("bob", cost=0.5, tokens=1)
+    with pytest.raises(ConfigError, match=r"ada, bob spent last \(\$0\.75 in all\)"):
+        spending.close()
+    other.execute("COMMIT")
+    other.close()

@@ -92,3 +92,12 @@ def test_what_a_shared_library_does_not_do_is_no_error_of_the_server() -> None:
     refused = refusal(SharedLibraryRefuses("A shared library has no tags.", hint="agent library"))
     assert refused is not None
     assert (refused.status, refused.code, refused.hint) == (409, "not_when_shared", "")
+
+
+async def test_a_tag_whose_name_holds_a_slash_is_reached(server: Whole) -> None:
+    async with server.client("writer") as client:
+        for name in ("v1/final", "v1/restore"):
+            assert (await client.put(f"/api/tags/{name}")).json()["name"] == name
+            assert (await client.post(f"/api/tags/{name}/restore")).json()["restored"] == name
+        assert (await client.delete("/api/tags/v1%2Ffinal")).json() == {"forgotten": "v1/final"}
+        assert (await client.delete("/api/tags/v1/restore")).json() == {"forgotten": "v1/restore"}

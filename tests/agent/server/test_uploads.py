@@ -307,3 +307,41 @@ def test_what_a_server_that_was_ended_hard_left_is_deleted_once_it_is_old(tmp_pa
     assert (folder / ".1.part").exists()  # another server may be receiving it
     Uploads(paths, clock=lambda: time.time() + 2 * 86_400)
     assert sorted(file.name for file in folder.iterdir()) == ["report.part", "report.txt"]
+
+
+class Broken(Exception):
+    """What a disk says."""
+
+
+@pytest.mark.parametrize("listed", [False, True])
+async def test_a_replacement_in_a_library_that_fails_leaves_the_file_as_it_was(
+    server: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: bool
+) -> None:
+    path = "/api/files/note.html?library=shared"
+    library = await server.hosting.library(User("ann", writes=("shared",)), "shared")
+    add, sources, added = library.add, library.sources, False
+
+    async def adds_once(paths: list[str]) -> object:
+        nonlocal added
+        if not listed or added:
+            added = True
+            raise Broken("the disk is away")
+        added = True
+        return await add(paths)
+
+    async def lists_before() -> object:
+        if added and not listed:
+            raise Broken("the disk is away")
+        return await sources()
+
+    async with server.client("ann") as client:
+        await client.put(path, content=b"<p>Pluto is small.</p>")
+        (file,) = tmp_path.rglob("note.html")
+        with monkeypatch.context() as patched:
+            patched.setattr(library, "add", adds_once)
+            patched.setattr(library, "sources", lists_before)
+            answer = await client.put(path, content=b"")
+        assert answer.status_code == (422 if listed else 500)
+    assert added
+    assert file.read_text() == "<p>Pluto is small.</p>"
+    assert [each.name for each in file.parent.iterdir()] == ["note.html"]
