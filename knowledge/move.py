@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from knowledge import shelf, snapshot
 from knowledge.catalog import Catalog
@@ -32,8 +32,18 @@ if TYPE_CHECKING:
     from knowledge.shelf import Shelf
     from knowledge.sources import Entry
 
-Lists: TypeAlias = tuple[list[str], list[str]]
-"""What was added to a library, and what was taken out of that."""
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """What a copy is to sync."""
+
+    roots: list[str]
+    """What was added to the library; sorted."""
+    excluded: list[str]
+    """What was taken out of that; sorted."""
+    rootless: frozenset[str] = frozenset()
+    """Sources that are kept as they are: under no root, since nobody here is known to have added
+    them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,8 @@ class Moved:
     """Whether the place held all of it already."""
     note: str = ""
     """What could not be taken along, or is left as it is there."""
+    from_cache: bool = False
+    """Whether the server could not be asked, so that it may be an old version."""
 
 
 async def move(
@@ -98,22 +110,23 @@ async def move(
     from knowledge.writer import Writer
 
     own = Writer(root)
-    return await departure.leave(
-        library,
-        lambda at: own.locked(
-            lambda: _out_of_shared(root, at, to, departure.lists(library, at), force, tell)
-        ),
-    )
+
+    def work(at: Shelf) -> Moved:
+        lists = departure.lists(library, at)
+        moved = own.locked(lambda: _out_of_shared(root, at, to, lists, force, tell))
+        return departure.with_rootless(moved, at, lists)
+
+    return await departure.leave(library, work)
 
 
 def _within(root: Path, at: Shelf, to: Place, tell: Tell) -> Moved:
     """Have the vectors of a library of one's own in another place."""
     with as_kept(at) as kept:
         if kept.store.place == to.url:
-            _give_up(root)
+            give_up(root)
             return replace(_moved(at.catalog), was_there=True)
         sources = kept.catalog.sources
-        lists = sources.paths("roots"), sources.paths("excluded")
+        lists = Lists(sources.paths("roots"), sources.paths("excluded"))
         moved = _to_generation(root, kept, to, lists, tell)
         if kept.store.place:
             # A server that does not answer keeps a collection that nothing names.
@@ -144,7 +157,7 @@ def _out_of_shared(
     if not (base / "catalog.sqlite").exists():
         return _to_generation(root, at, to, lists, tell)
     if (difference := _unlike(base, at, to, lists)) is None:
-        _give_up(root)
+        give_up(root)
         return replace(_moved(at.catalog), was_there=True)
     if not force:
         raise TargetNotEmpty(
@@ -187,7 +200,7 @@ def _away(base: Path) -> DenseStore | None:
     return shelf.store_in(base, url) if url else None
 
 
-def _give_up(root: Path, *, but: Path | None = None) -> None:
+def give_up(root: Path, *, but: Path | None = None) -> None:
     """Delete copies that were begun, and what of them is on a server that answers."""
     for begun in root.glob("moving-*"):
         if begun == but:
@@ -205,7 +218,7 @@ def _to_generation(root: Path, at: Shelf, to: Place, lists: Lists, tell: Tell) -
     """Copy into a new generation of the library in a folder, and have it count."""
     name = f"moving-{hashlib.sha256(to.url.encode()).hexdigest()[:8]}"
     base = root / name
-    _give_up(root, but=base)
+    give_up(root, but=base)
     base.mkdir(exist_ok=True, mode=0o700)
     new = shelf.Shelf(base, partial(shelf.store_in, url=to.url))
     try:
@@ -231,12 +244,12 @@ def _to_generation(root: Path, at: Shelf, to: Place, lists: Lists, tell: Tell) -
 def _copy_sources(at: Shelf, new: Shelf, lists: Lists) -> None:
     """Have the sources of a library, what was added and taken out, and its tags."""
     here = new.catalog.sources
-    here.change_paths("roots", drop=here.paths("roots"), add=lists[0])
-    here.change_paths("excluded", drop=here.paths("excluded"), add=lists[1])
+    here.change_paths("roots", drop=here.paths("roots"), add=lists.roots)
+    here.change_paths("excluded", drop=here.paths("excluded"), add=lists.excluded)
     for tag in new.catalog.tags.all():
         new.catalog.tags.drop(tag.name)
     new.catalog.tags.take_over(at.catalog.tags)
-    entries = at.catalog.sources.entries()
+    entries = _entries(at.catalog, lists)
     names = {entry.source for entry in entries}
     here.stage(entries)
     live = {entry.document_id for entry in entries if entry.document_id}
@@ -252,10 +265,11 @@ def _differs(at: Shelf, other: Shelf, lists: Lists) -> str | None:
     """
     import numpy as np
 
-    if _entries(at.catalog) != _entries(other.catalog):
+    here, there = _entries(at.catalog, lists), other.catalog.sources.entries()
+    if [*map(_unstamped, here)] != [*map(_unstamped, there)]:
         return "its sources are others"
     sources = other.catalog.sources
-    if (sources.paths("roots"), sources.paths("excluded")) != lists:
+    if (sources.paths("roots"), sources.paths("excluded")) != (lists.roots, lists.excluded):
         return "what was added to it, or taken out, is not the same"
     ids = wanted(at.catalog)
     if set(ids) != set(wanted(other.catalog)):
@@ -272,9 +286,17 @@ def _differs(at: Shelf, other: Shelf, lists: Lists) -> str | None:
     return None
 
 
-def _entries(catalog: Catalog) -> list[Entry]:
-    """The sources, but for when they were last looked at: that alone makes no other library."""
-    return [replace(entry, indexed_at=0.0) for entry in catalog.sources.entries()]
+def _entries(catalog: Catalog, lists: Lists) -> list[Entry]:
+    """The sources as the copy is to have them."""
+    return [
+        replace(entry, root="") if entry.source in lists.rootless else entry
+        for entry in catalog.sources.entries()
+    ]
+
+
+def _unstamped(entry: Entry) -> Entry:
+    """A source, but for when it was last looked at: that alone makes no other library."""
+    return replace(entry, indexed_at=0.0)
 
 
 def _moved(catalog: Catalog) -> Moved:

@@ -102,9 +102,11 @@ def scan(
                     problems.append(Problem(source, entry.reason))
     gone = [
         source
-        for source in known
+        # One without a root came with a copy, and nobody here has added it: it is kept as it is.
+        for source, entry in known.items()
         if source not in present
         and not is_foreign(source)
+        and (entry.root or under(source, roots))
         and (scope is None or under(source, scope))
         and not under(source, kept)
     ]

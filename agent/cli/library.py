@@ -111,24 +111,25 @@ def sources(console: Console, as_json: bool) -> int:
     parts = parts_for(console)
     with parts.open_library() as library:
         found = asyncio.run(library.sources())
-    if as_json:
-        from dataclasses import asdict
+        # To let go of a shared library may take long.
+        if as_json:
+            from dataclasses import asdict
 
-        from agent.cli.json_text import dump
+            from agent.cli.json_text import dump
 
-        click.echo(dump([asdict(info) for info in found]))
+            click.echo(dump([asdict(info) for info in found]))
+            return exits.OK
+        if not found:
+            return say_empty(console)
+        for info in found:
+            click.echo(_source_line(info))
+        failed = sum(info.state == "failed" for info in found)
+        console.note(
+            plural(len(found) - failed, "source")
+            + f", {plural(sum(info.chunks for info in found), 'passage')}"
+            + (f", {failed} not readable" if failed else "")
+        )
         return exits.OK
-    if not found:
-        return say_empty(console)
-    for info in found:
-        click.echo(_source_line(info))
-    failed = sum(info.state == "failed" for info in found)
-    console.note(
-        plural(len(found) - failed, "source")
-        + f", {plural(sum(info.chunks for info in found), 'passage')}"
-        + (f", {failed} not readable" if failed else "")
-    )
-    return exits.OK
 
 
 @command(name="remove")

@@ -72,10 +72,16 @@ def move(console: Console, target: str, collection: str, force: bool, store: boo
         console.note(moved.note)
     if others is not None:
         _say_others(console, others, target, collection)
-    if store:
+    if store and changed and moved.from_cache:
+        console.warn(
+            "The settings are as they were: the copy is of this machine's cache, and may lack what"
+            " others have added since. Once the server answers, run it again."
+        )
+    elif store:
         _set(console, parts, changed)
-    elif changed:
-        hint = "" if others is not None else " (--set does it)"
+    if changed and (moved.from_cache or not store):
+        able = others is None and not moved.from_cache
+        hint = " (--set does it)" if able else ""
         console.note(f"To use it from now on{hint}:")
         for key, value in changed.items():
             console.note(

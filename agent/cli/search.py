@@ -52,16 +52,17 @@ def search(
     with parts.open_library() as library:
         found = asyncio.run(library.search(text, limit=limit, filters=wanted))
         held = () if found.passages else asyncio.run(library.sources())
-    if found.note:
-        console.note(found.note)
-    if as_json:
-        from agent.cli.json_text import dump
+        # To let go of a shared library may take long.
+        if found.note:
+            console.note(found.note)
+        if as_json:
+            from agent.cli.json_text import dump
 
-        passages = [{"n": n, **asdict(p)} for n, p in enumerate(found.passages, 1)]
-        click.echo(dump({"query": text, "how": found.how, "passages": passages}))
-    else:
-        for n, passage in enumerate(found.passages, 1):
-            click.echo("\n".join(_lines(n, passage)))
+            passages = [{"n": n, **asdict(p)} for n, p in enumerate(found.passages, 1)]
+            click.echo(dump({"query": text, "how": found.how, "passages": passages}))
+        else:
+            for n, passage in enumerate(found.passages, 1):
+                click.echo("\n".join(_lines(n, passage)))
     if found.passages:
         return exits.OK
     _say_why(console, found.how, [info.source for info in held], source)

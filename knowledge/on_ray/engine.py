@@ -10,8 +10,8 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable, Generator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from multiprocessing import get_context
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from knowledge.embed import Cancelled, Embedder
 
 _PREFIX = "understudy-ray-"
-"""What the folder of a driver begins with; the number of the process that waits for it follows."""
+"""What the folder of a driver begins with."""
+_LOCK = "lock"
+"""The file in it that is locked as long as the process lives that waits for the driver. Its number
+would not do: a container that shares the folder counts its processes anew."""
 INSTALL = "pip install 'understudy[scale]'"
 _ANSWER = 5.0
 """Seconds for a cluster's address to take a connection."""
@@ -125,31 +128,45 @@ def _run(
     # Not the user's own temporary folder: that may be too long a path for the sockets in it.
     place = "/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir()
     clear_left(Path(place))
-    with tempfile.TemporaryDirectory(
-        prefix=f"{_PREFIX}{os.getpid()}-", dir=place, ignore_cleanup_errors=True
-    ) as folder:
+    with (
+        tempfile.TemporaryDirectory(
+            prefix=_PREFIX, dir=place, ignore_cleanup_errors=True
+        ) as folder,
+        held(Path(folder)),
+    ):
         yield from _drive(job, Path(folder), tell, cancelled)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Have a folder known for one that is in use, while this lasts or until the process is gone."""
+    if os.name != "posix":
+        yield
+        return
+    import fcntl
+
+    new = folder / f".{_LOCK}"
+    with new.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        # Nobody finds it before it is locked.
+        new.rename(folder / _LOCK)
+        yield
 
 
 def clear_left(place: Path) -> None:
     """Delete the folders there that processes of this user left which were killed."""
-    if os.name != "posix":  # elsewhere a process cannot be asked for without being touched
+    if os.name != "posix":  # elsewhere no folder is held
         return
-    for left in place.glob(f"{_PREFIX}*-*"):
-        pid = left.name.removeprefix(_PREFIX).partition("-")[0]
+    import fcntl
+
+    for left in place.glob(f"{_PREFIX}*"):
+        # One that is locked, or is not yet, is in use.
         with suppress(OSError):
-            if pid.isdecimal() and left.lstat().st_uid == os.getuid() and not _lives(int(pid)):
+            if left.lstat().st_uid != os.getuid():
+                continue
+            with (left / _LOCK).open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(left, ignore_errors=True)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _drive(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,13 +30,19 @@ async def copy(library: Library, root: Path, to: Place, tell: Tell) -> Moved:
         TargetNotEmpty: The shared library holds something else.
         StoreFailed: The copy is not equal to the original.
     """
-    from knowledge.move import as_kept
+    from knowledge.move import as_kept, give_up
+    from knowledge.writer import Writer
 
     node = library._node if isinstance(library, SharedLibrary) else None
     target = SharedLibrary.at(root, to.url, to.collection, embedder=None, node=node)
     try:
         if target.root == library.root:
-            return await library._write(lambda at: _counted(at, was_there=True))
+
+            def stay(at: Shelf) -> Moved:
+                Writer(root).locked(lambda: give_up(root))
+                return _counted(at, was_there=True)
+
+            return await library._write(stay)
 
         def work(at: Shelf) -> Moved:
             return target._writer.locked(lambda: _arrive(library, at, target, tell))
@@ -87,7 +93,8 @@ def _arrive(library: Library, at: Shelf, target: SharedLibrary, tell: Tell) -> M
                     hint="Let the move end before others use the library; run it again.",
                 )
             share.pull()
-        # What was added here is synced from there on; others get theirs back from the log.
+        # What was added here is synced from there on, and so stands in the list of what was added
+        # to that library on this machine. Others cannot be told what theirs is but by the log.
         own = share.state.view().listed(share.node.id, "roots")
         share.catalog.sources.change_paths(
             "roots", add=[path for path in at.catalog.sources.paths("roots") if path in own]
@@ -96,8 +103,8 @@ def _arrive(library: Library, at: Shelf, target: SharedLibrary, tell: Tell) -> M
         share.tidy()
     if kept_there:
         notes.append(
-            f"{len(kept_there):,} of its sources stay as they are there: since they were copied"
-            " they were read again, or taken out."
+            f"{len(kept_there):,} of its sources stay as they are there: read again there, or taken"
+            " out, perhaps with all of their folder."
         )
     if at.catalog.tags.all():
         notes.append("Its tags stay behind: a shared library has none.")
@@ -150,9 +157,14 @@ class _Past:
 
     def known_better(self, share: Share, changes: Changes) -> list[tuple[str, str]]:
         """Sources that are to stay as they are there: looked at later, or let go of."""
-        claims = share.state.view().claims
-        keys = ((entry, (changes.node.id, entry.source)) for entry in changes.claims)
-        return [key for entry, key in keys if self._is_better(claims.get(key), key, entry)]
+        view, node = share.state.view(), changes.node.id
+        # What was new since then in a folder that was taken out went with it.
+        left = {path[2] for path in self.paths - view.paths if path[:2] == (node, "roots")}
+        return [
+            (node, entry.source)
+            for entry in changes.claims
+            if self._is_better(view.claims.get((node, entry.source)), node, entry, left)
+        ]
 
     def news(self, share: Share, changes: Changes) -> Changes:
         """Of a commit, what is not there and was not let go of there."""
@@ -173,9 +185,11 @@ class _Past:
             ),
         )
 
-    def _is_better(self, there: Entry | None, key: tuple[str, str], entry: Entry) -> bool:
+    def _is_better(
+        self, there: Entry | None, node: str, entry: Entry, left: Collection[str]
+    ) -> bool:
         if there is None:
-            return key in self.claims
+            return (node, entry.source) in self.claims or entry.root in left
         return there.indexed_at > entry.indexed_at and not _is_same(there, entry)
 
 
@@ -186,10 +200,11 @@ def _is_same(there: Entry | None, entry: Entry) -> bool:
 
 def _refuse_others(share: Share, commits: Sequence[Changes]) -> None:
     """A library that others fill is added to, on each machine, and not moved to."""
-    arriving = {(changes.node.id, entry.source) for changes in commits for entry in changes.claims}
-    if strangers := set(share.state.view().claims) - arriving:
+    # What their own nodes have there and no longer here is theirs to drop.
+    arriving = {changes.node.id for changes in commits}
+    if strangers := sum(node not in arriving for node, _ in share.state.view().claims):
         raise TargetNotEmpty(
-            f"The shared library holds {len(strangers)} sources that this one does not.",
+            f"The shared library holds {strangers:,} sources that others have added to it.",
             hint="Take another name (--collection NAME); or set chroma_url and chroma_collection,"
             " and type agent add PATH to add your files to what is there.",
         )

@@ -184,6 +184,8 @@ class Share:
     def _build(self, view: View) -> str:
         """The picture of a version. Vectors that the server has lost make a picture without."""
         live = view.live()
+        # What builds that were killed have left, which would otherwise gather.
+        snapshot.clear_others(self.catalog, self.snapshots)
         try:
             return snapshot.build(self.catalog, self.store, self.snapshots, live)
         except (StoreUnreachable, StoreFailed):

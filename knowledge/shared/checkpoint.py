@@ -1,7 +1,8 @@
 """A version of the library written to the log now and then, so that nobody has to read all of it.
 
-It says nothing that the commits do not say, and no commit is ever deleted: one that is missing or
-damaged is passed over for the one before it, or for the commits from the first on.
+It says what the commits say, but for what its writer knows better by then: when its own sources
+were last looked at, and which vectors the server has lost. No commit is ever deleted, so one that
+is missing or damaged is passed over for the one before it, or for the commits from the first on.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from shlex import quote
 from typing import TYPE_CHECKING, cast
 
 from knowledge import snapshot
@@ -18,7 +19,7 @@ from knowledge.shared.state import State
 
 if TYPE_CHECKING:
     from knowledge.dense import DenseStore, Vectors
-    from knowledge.move import Moved
+    from knowledge.move import Lists, Moved
     from knowledge.shared.cache import Share
     from knowledge.shared.library import SharedLibrary
     from knowledge.shared.log import SharedLog
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from knowledge.types import Chunk, Document
 
 _PAGE = 50
+_NAMED = 3
+"""Paths that a note names."""
 
 
 class _AnyVectors:
@@ -100,7 +103,7 @@ async def leave(
                 raise
             moved = work(_readable(at, server=False))
             said = f"This is version {version}, from this machine's cache: {error}"
-            return replace(moved, note=f"{said} {moved.note}".rstrip())
+            return replace(moved, note=f"{said} {moved.note}".rstrip(), from_cache=True)
         return work(_readable(at, server=True))
 
     # Not the shared library's own: that does nothing where the server does not answer.
@@ -115,12 +118,14 @@ def _readable(at: Shelf, *, server: bool) -> Shelf:
     return readable
 
 
-def lists(library: SharedLibrary, at: Shelf) -> tuple[list[str], list[str]]:
-    """The roots and the excluded paths of a copy in a folder of this machine.
+def lists(library: SharedLibrary, at: Shelf) -> Lists:
+    """What a copy in a folder of this machine is to sync: what was added through that folder.
 
-    What other nodes of this machine added is synced from there on, too, but for what was taken out.
-    Another machine's file is kept without a root.
+    All else is kept as it is. That it was added through another folder of this machine, only the
+    log says: whoever may write there could so have this machine read any of its files.
     """
+    from knowledge.move import Lists
+
     sources = at.catalog.sources
     entries = sources.entries()
     view = State(at.catalog.database, library._node).view()
@@ -129,12 +134,27 @@ def lists(library: SharedLibrary, at: Shelf) -> tuple[list[str], list[str]]:
     # What one node has taken out another may hold all the same.
     out = (out | set(sources.paths("excluded"))) - {entry.source for entry in entries}
     roots = sources.paths("roots")
-    elsewhere = {
-        entry.root
+    rootless = frozenset(
+        entry.source
         for entry in entries
         if not under(entry.source, roots) and not is_foreign(entry.source)
-    }
-    return sorted({*roots, *elsewhere}), sorted(out)
+    )
+    return Lists(roots, sorted(out), rootless)
+
+
+def with_rootless(moved: Moved, at: Shelf, lists: Lists) -> Moved:
+    """What a move has copied, with a note that names what nobody is going to sync there."""
+    entries = at.catalog.sources.entries()
+    kept = [entry for entry in entries if entry.source in lists.rootless]
+    # One that came here with a copy had no root there either.
+    if not (roots := sorted({entry.root or entry.source for entry in kept})):
+        return moved
+    note = (
+        f"Kept as it is, and not synced there: {', '.join(roots[:_NAMED])}"
+        f"{' …' if len(roots) > _NAMED else ''}. By the log it was added on this machine, but not"
+        f" to this copy's library. To have it synced there: agent add {quote(roots[0])}"
+    )
+    return replace(moved, note=f"{moved.note} {note}".strip())
 
 
 def _fetch_hidden(share: Share) -> None:

@@ -2,7 +2,8 @@
 
 What others have committed is taken in by a thread of its own. Who asks waits a few seconds for it,
 and is then answered from the cache as it is, with a note that says so. Only where nothing was ever
-read from the server is it waited for, since there is nothing to answer from.
+read from the server is it waited for, since there is nothing to answer from. Who closes the library
+waits for it where the server answers: a program that runs for one question would else never end it.
 """
 
 from __future__ import annotations
@@ -33,8 +34,16 @@ PATIENCE = 4.0
 WAIT = 2.0
 """Seconds that taking in waits while another process on this machine writes to the cache."""
 
+_SOON = 0.5
+"""Seconds that a library being closed waits for it before it says so."""
+
 _SILENT = "Answered from this machine's cache: the server has not answered yet."
 _SLOW = "Answered from this machine's cache: what others have added is still being taken in."
+_BUSY = (
+    "Answered from this machine's cache: others have added to the library, and another process on"
+    " this machine, which writes to it, has to take that in."
+)
+_FINISHING = "Taking in what others have added to the library, before this ends … (Ctrl-C ends it)"
 
 
 class Follower:
@@ -61,9 +70,14 @@ class Follower:
         """Of what is below."""
         self._next_look = 0.0
         self._at_work: Future[None] | None = None
+        self._thread: threading.Thread | None = None
         self._began = 0.0
         self._answered = False
         """Whether the server has said, this time, if anything is new."""
+        self._busy = ""
+        """Why the last look took in nothing, though the server answered."""
+        self._unforeseen: BaseException | None = None
+        """What no one foresaw, until somebody has been told."""
         self._let_go: Callable[[], None] | None = None
 
     def look(self) -> str:
@@ -78,27 +92,56 @@ class Follower:
             whole = snapshot.is_there(at.catalog, at.snapshots)
         return self._wait(whole) if attached else self._attach()
 
-    def close(self, let_go: Callable[[], None]) -> None:
-        """Let go of connections and files: now, or as soon as what is being taken in is."""
+    def close(self, let_go: Callable[[], None], tell: Callable[[str], None]) -> None:
+        """Let go of connections and files, once what is being taken in is.
+
+        Where the server has answered, that is waited for: as long as it answers, each request
+        within its own time, or until Ctrl-C. Where it has not, nobody waits.
+
+        Args:
+            let_go: Does it.
+            tell: Told, in a line, that it is waited for, and what came in its way.
+        """
         with self._lock:
-            if self._at_work is not None:
+            at_work, thread, answered = self._at_work, self._thread, self._answered
+            if at_work is not None:
                 self._let_go = let_go
-                return
-        self._close(let_go)
+        if at_work is None or thread is None:
+            self._close(let_go)
+        elif answered:
+            thread.join(_SOON)
+            if thread.is_alive():
+                tell(_FINISHING)
+                thread.join()
+            if self.failed is not None:
+                tell(f"What others have added could not be taken in: {self.failed}")
+        self._raise_unforeseen()
+
+    def _raise_unforeseen(self) -> None:
+        """Raise what no one foresaw, once."""
+        with self._lock:
+            error, self._unforeseen = self._unforeseen, None
+        if error is not None:
+            raise error
 
     def _close(self, let_go: Callable[[], None]) -> None:
         self.watched.close()
         let_go()
 
     def _wait(self, whole: bool) -> str:
+        # What came after everybody had gone.
+        self._raise_unforeseen()
         with self._lock:
             now, first = time.monotonic(), False
             due = now >= self._next_look or not (whole or self.failed)
             if self._at_work is None and due:
                 self._at_work, self._began, first = Future(), now, True
                 self._answered = False
-                # A program that ends does not wait for a server: killed, a pull does no harm.
-                threading.Thread(target=self._work, args=(self._at_work,), daemon=True).start()
+                # No program's end waits for a server that is silent: killed, this does no harm.
+                self._thread = threading.Thread(
+                    target=self._work, args=(self._at_work,), daemon=True
+                )
+                self._thread.start()
             at_work, failed = self._at_work, self.failed
             # While a server that did not answer is tried again, the others do not wait for it.
             patience = 0.0 if failed and not first else self._began + PATIENCE - now
@@ -106,26 +149,25 @@ class Follower:
             try:
                 at_work.result(max(0.0, patience))
             except NotYet:
-                return _note(failed) or (_SLOW if self._answered else _SILENT)
-        return _note(self.failed)
+                return _SLOW if self._answered else _note(failed) or _SILENT
+            self._raise_unforeseen()
+        return _note(self.failed) or self._busy
 
     def _work(self, told: Future[None]) -> None:
-        """Look, and take in; tells whoever waits what no one foresaw."""
-        failed, unforeseen = None, None
+        """Look, and take in; keeps what no one foresaw for who waits, or asks next."""
+        failed, unforeseen, busy = None, None, ""
         try:
-            self._take_in(WAIT)
+            busy = self._take_in(WAIT)
         except (KnowledgeError, OSError) as error:
             failed = error
         except BaseException as error:
             unforeseen = error
         with self._lock:
             self._looked(failed)
+            self._busy, self._unforeseen = busy, unforeseen or self._unforeseen
             self._at_work = None
             let_go = self._let_go
-        if unforeseen is not None:
-            told.set_exception(unforeseen)
-        else:
-            told.set_result(None)
+        told.set_result(None)
         if let_go is not None:
             self._close(let_go)
 
@@ -154,7 +196,12 @@ class Follower:
         finally:
             self._attaching.release()
 
-    def _take_in(self, wait: float) -> None:
+    def _take_in(self, wait: float) -> str:
+        """Take in what others have committed; gives why it is left, where another process is at it.
+
+        Raises:
+            LibraryBusy: So it is, and there is nothing to answer from.
+        """
         from filelock import FileLock, Timeout
 
         with self._shelves.use() as at, in_our_words():
@@ -163,14 +210,14 @@ class Follower:
             new = self.watched.moved(version, state.token())
             self._answered = True
             if not new and (not version or snapshot.is_there(at.catalog, at.snapshots)):
-                return
+                return ""
             lock = FileLock(at.base / "write.lock")
             try:
                 # Whoever has it takes in what others commit, too.
                 lock.acquire(timeout=wait, cancel_check=lambda: state.version() > version)
             except Timeout:
-                if state.version():
-                    return
+                if there := state.version():
+                    return _BUSY if there == version else ""
                 raise LibraryBusy(
                     "Another process on this machine is still reading the shared library for the"
                     " first time, or writing to it.",
@@ -182,6 +229,7 @@ class Follower:
                 share.tidy_here(seldom=True)
             finally:
                 lock.release()
+        return ""
 
 
 def _note(failed: KnowledgeError | OSError | None) -> str:

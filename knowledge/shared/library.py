@@ -144,8 +144,8 @@ class SharedLibrary(library.Library):
         """The last note on how old the cache is."""
 
     def close(self) -> None:
-        """See `Library.close`."""
-        self._follower.close(self._let_go)
+        """See `Library.close`; ends what is being taken in from a server that answers."""
+        self._follower.close(self._let_go, self._notify)
 
     def _let_go(self) -> None:
         super().close()

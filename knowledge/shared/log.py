@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _PAGE = 100
 """Commits looked for at once, and documents read at once."""
+_KEPT = 10
+"""Checkpoints back to which the last ones are deleted."""
 _POWERS = 40
 """Powers of two among which the number of commits lies."""
 
@@ -102,14 +104,16 @@ class SharedLog:
         return False
 
     def put_checkpoint(self, number: int, text: str) -> None:
-        """Store a version of the library, if none has the number; one from long ago is deleted."""
+        """Store a version of the library, if none has the number; those before are deleted."""
         name = _checkpoint(number)
         head, pieces = Head.of(text, uuid.uuid4().hex)
         self._records.add(_pieces(f"{name}/{head.token}", pieces, of=name))
         self._records.add([Record(name, head.written(), name)])
-        # The one before this stays, for who has just begun to read it.
+        # The one before this stays, for who has just begun to read it. Of those before it more than
+        # one may be there: who was to delete them may have been killed.
         if number > 2:
-            self._records.delete([_checkpoint(number - 2)])
+            old = range(max(1, number - _KEPT), number - 1)
+            self._records.delete([_checkpoint(n) for n in old])
 
     def checkpoints(self, every: int) -> Iterator[str]:
         """The last of the stored versions, newest first; what is damaged is passed over.

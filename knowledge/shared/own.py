@@ -38,18 +38,15 @@ class OwnList:
         return cls(folder(cache.parent.parent) / f"{cache.name}.json")
 
     def read(self) -> Added:
-        """What it says; where there is no file yet, the roots of this folder's other libraries.
+        """What it says; nothing where there is no file yet, whatever other lists there are.
 
-        A library that was moved is a new one to all machines but the one that moved it. What was
-        taken out of it, its log says, and no other library need know.
+        What was added to one library is not another's to share: who writes to a log can name there
+        any folder that they know of. What the log has and this has not, a sync names.
 
         Raises:
             LibraryCorrupt: It cannot be read.
         """
-        if self._file.exists():
-            return _read(self._file)
-        others = [_read(file).roots for file in self._file.parent.glob("*-*.json")]
-        return Added(frozenset[str]().union(*others))
+        return _read(self._file) if self._file.exists() else Added()
 
     def write(self, roots: Iterable[str], excluded: Iterable[str]) -> None:
         """Have it say something, if it does not."""

@@ -289,17 +289,25 @@ def test_a_library_filled_by_ray_equals_one_filled_here_though_a_worker_was_kill
 
 
 def test_what_a_killed_process_left_is_cleared_away_and_nothing_else(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
-        ended.wait()
-    left = tmp_path / f"understudy-ray-{ended.pid}-abc"
-    kept = [
+    left, *kept = (
         tmp_path / name
-        for name in (f"understudy-ray-{os.getpid()}-abc", "understudy-ray-x-y", "other-1-a")
-    ]
+        for name in ("understudy-ray-a", "understudy-ray-b", "understudy-ray-c", "other-a")
+    )
     for folder in (left, *kept):
         (folder / "ray").mkdir(parents=True)
+    (kept[-1] / "lock").touch()
+    killed = (
+        "import os, sys; from pathlib import Path; from knowledge.on_ray import engine\n"
+        "with engine.held(Path(sys.argv[1])): os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", killed, left], cwd=Path(__file__).parents[2])
+    assert (left / "lock").exists()
+    with on_ray.held(kept[0]):
+        on_ray.clear_left(tmp_path)
+        # The one that nobody has locked yet is just being made.
+        assert sorted(tmp_path.iterdir()) == sorted(kept)
     on_ray.clear_left(tmp_path)
-    assert sorted(tmp_path.iterdir()) == sorted(kept)
+    assert sorted(tmp_path.iterdir()) == sorted(kept[1:])
 
 
 @needs_ray

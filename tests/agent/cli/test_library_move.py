@@ -6,8 +6,10 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from knowledge.library import Library
 from tests.agent.cli.conftest import Agent
 from tests.knowledge.shared.server import CHROMA, Served
 
@@ -161,3 +163,42 @@ def test_a_library_with_dots_in_its_name_is_shared_under_another(
     agent("remove", note, "--library", "a.-b")
     assert "lamp.md" in agent("sources", "--library", "a..b").out
     assert "shared as team-" in agent("library", "list").out
+
+
+def test_settings_are_not_changed_to_a_copy_that_the_server_could_not_be_asked_for(
+    agent: Agent, note: Path, tmp_path: Path
+) -> None:
+    if not CHROMA.exists():
+        pytest.skip("the chroma command is not installed")
+    served = Served(tmp_path / "served")
+    served.start()
+    try:
+        agent("config", "set", "chroma_url", served.url)
+        agent("config", "set", "chroma_collection", "team")
+        assert agent("add", note).code == 0
+    finally:
+        served.stop()
+    moved = agent("library", "move", "--to", "embedded", "--set")
+    assert moved.code == 0
+    assert "from this machine's cache" in moved.err
+    assert "The settings are as they were" in moved.err
+    assert "agent config unset chroma_collection" in moved.err
+    assert "--set does it" not in moved.err
+    assert "chroma_collection = " not in moved.err
+    assert "shared as team" in agent("library", "list").out
+
+
+@pytest.mark.parametrize("command", [["search", "lamp"], ["sources"], ["sources", "--json"]])
+def test_what_was_asked_for_is_printed_before_a_library_is_let_go_of(
+    agent: Agent, note: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    assert agent("add", note).code == 0
+    close = Library.close
+
+    def closed(library: Library) -> None:
+        click.echo("closed")
+        close(library)
+
+    monkeypatch.setattr(Library, "close", closed)
+    found, _, after = agent(*command).out.partition("closed")
+    assert ("lamp.md" in found, after.strip()) == (True, "")

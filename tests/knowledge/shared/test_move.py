@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -86,7 +88,10 @@ async def test_there_and_back_a_library_is_equal_to_the_bit(
     library.close()
     library = opened(elsewhere, EMBEDDED)
     after = contents(library)
+    # What was not added through this folder, it keeps and does not sync.
+    before["sources"] = [row.replace(repr(str(many)), "''") for row in before["sources"]]
     assert {**after, "roots": 0, "excluded": 0} == {**before, "roots": 0, "excluded": 0}
+    assert after["roots"] == []
     library.close()
 
 
@@ -144,12 +149,16 @@ async def test_what_is_in_the_way_is_not_overwritten_unasked(
     with pytest.raises(TargetNotEmpty) as caught:
         await move(attached, tmp_path / "other", EMBEDDED)
     assert "--replace" in caught.value.hint
-    await move(attached, tmp_path / "other", EMBEDDED, force=True)
+    moved = await move(attached, tmp_path / "other", EMBEDDED, force=True)
+    assert f"agent add {docs / 'whales.md'}" in moved.note
     other = opened(tmp_path / "other", EMBEDDED)
     assert await names(other, "blue whale red fox") == ["whales.md"]
     # What another node added is kept by a sync, which finds none of it changed.
     assert (await other.sync()).removed == 0
     assert len(await other.sources()) == 1
+    assert (await other.add([str(docs / "whales.md")])).unchanged == 1
+    (docs / "whales.md").unlink()
+    assert (await other.sync()).removed == 1
     for library in (one, other, attached):
         library.close()
 
@@ -220,15 +229,36 @@ async def test_from_one_shared_library_to_another_everybody_takes_along_what_is_
     assert not (await move(library, tmp_path / "one", there)).was_there
     assert (await move(library, tmp_path / "one", there)).was_there
     library.close()
-    for name in ("one", "other"):
-        library = opened(tmp_path / name, there)
-        report = await library.sync()
-        assert (report.unchanged, report.added, report.removed) == (1, 0, 0)
-        library.close()
-    (docs / "foxes.md").unlink()
+    library = opened(tmp_path / "one", there)
+    report = await library.sync()
+    assert (report.unchanged, report.added, report.removed, report.note) == (1, 0, 0, "")
+    library.close()
+    # The others are not told by the log what theirs is, but told to say it.
     library = opened(tmp_path / "other", there)
+    report = await library.sync()
+    assert (report.unchanged, report.added, report.removed) == (0, 0, 0)
+    assert f"agent add {docs / 'foxes.md'}" in report.note
+    assert (await library.add([str(docs / "foxes.md")])).unchanged == 1
+    (docs / "foxes.md").unlink()
     assert (await library.sync()).removed == 1
     assert [Path(source.source).name for source in await library.sources()] == ["whales.md"]
+    library.close()
+
+
+async def test_the_machine_that_moves_a_library_has_a_list_of_what_is_its_own_there(
+    tmp_path: Path, docs: Path, chroma: str, collection: str
+) -> None:
+    root, there = tmp_path / "one", Place(chroma, collection)
+    library = opened(root, EMBEDDED)
+    await library.add([str(docs)])
+    await move(library, root, there)
+    library.close()
+    (file,) = (root / "shared-own").glob(f"{collection}-*.json")
+    assert json.loads(file.read_text()) == {"roots": [str(docs)], "excluded": []}
+    library = opened(root, there)
+    shutil.rmtree(library.root)
+    report = await library.sync()
+    assert (report.unchanged, report.note) == (3, "")
     library.close()
 
 
@@ -243,7 +273,11 @@ async def test_another_spelling_of_the_address_is_the_same_library_here(
     for url in (f"{chroma}/", f"HTTP://127.0.0.1:{port}", f"http://localhost:{port}"):
         library = opened(tmp_path / "one", Place(url, collection))
         assert (library.root == root) == ("localhost" not in url)
-        assert (await library.sync()).unchanged == 3
+        report = await library.sync()
+        if library.root == root:
+            assert (report.unchanged, report.note) == (3, "")
+        else:
+            assert (report.unchanged, f"agent add {docs}" in report.note) == (0, True)
         library.close()
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import chromadb
 import pytest
 
 from knowledge import copying
+from knowledge.dense import Records
 from knowledge.errors import StoreUnreachable, TargetNotEmpty
 from knowledge.move import Place, move
 from knowledge.report import Progress
 from knowledge.shared.log import SharedLog
+from knowledge.shared.node import this_node
 from knowledge.shared.wire import Changes
 from tests.knowledge.libraries import names
 from tests.knowledge.shared.moving import EMBEDDED, opened
@@ -65,6 +68,43 @@ async def test_a_folder_that_was_taken_out_at_the_target_is_not_added_again(
     assert await there.sources() == ()
     for one in (library, there):
         one.close()
+
+
+async def test_what_is_new_in_a_folder_that_was_taken_out_at_the_target_stays_out_too(
+    tmp_path: Path, docs: Path, chroma: str, collection: str
+) -> None:
+    root, shared = tmp_path / "library", Place(chroma, collection)
+    library = opened(root, EMBEDDED)
+    await library.add([str(docs)])
+    await move(library, root, shared)
+    there = opened(root, shared)
+    await there.remove([str(docs)])
+    (docs / "new.md").write_text("# New\n\nThe new note.\n")
+    assert (await library.sync()).added == 1
+    again = await move(library, root, shared)
+    assert again.was_there
+    assert "4 of its sources" in again.note
+    assert await there.sources() == ()
+    for one in (library, there):
+        one.close()
+
+
+async def test_a_second_move_goes_on_where_files_were_deleted_since_the_first(
+    tmp_path: Path, docs: Path, chroma: str, collection: str
+) -> None:
+    root, shared = tmp_path / "library", Place(chroma, collection)
+    library = opened(root, EMBEDDED)
+    await library.add([str(docs)])
+    await move(library, root, shared)
+    (docs / "foxes.md").unlink()
+    (docs / "bears.md").write_text("# Bears\n\nThe brown bear sleeps in winter.\n")
+    await library.sync()
+    assert not (await move(library, root, shared)).was_there
+    library.close()
+    there = opened(root, shared)
+    report = await there.sync()
+    assert (report.removed, report.added, report.unchanged) == (1, 0, 3)
+    there.close()
 
 
 async def test_what_one_folder_hides_of_another_is_copied_too(
@@ -140,6 +180,7 @@ async def test_a_cache_is_copied_where_its_server_has_lost_the_library_or_is_gon
     moved = await move(library, root, EMBEDDED)
     assert (moved.documents, moved.was_there) == (3, False)
     assert "version 1, from this machine's cache" in moved.note
+    assert moved.from_cache
     assert "vectors" not in moved.note
     served.stop()
     assert (await move(library, root, EMBEDDED)).was_there
@@ -279,6 +320,58 @@ async def test_to_move_to_where_a_library_is_gives_up_a_move_that_was_begun(
     assert not [*root.glob("moving-*")]
     assert (await library.sync()).unchanged == 3
     library.close()
+
+
+async def test_to_move_to_where_a_shared_library_is_gives_up_a_move_that_was_begun(
+    tmp_path: Path, docs: Path, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, shared = tmp_path / "library", Place(served.url, "library")
+    library = opened(root, shared)
+    await library.add([str(docs)])
+    monkeypatch.setattr(copying, "PAGE", 1)
+
+    def stop(progress: Progress) -> None:
+        if progress.done:
+            library._writer.stop.set()
+
+    with pytest.raises(InterruptedError):
+        await move(library, root, Place(served.url), progress=stop)
+    assert len(collections(served.url)) == 3
+    assert (await move(library, root, shared)).was_there
+    assert collections(served.url).keys() == {"library", "library.understudy-log"}
+    assert not [*root.glob("moving-*")]
+    assert (await library.sync()).unchanged == 3
+    library.close()
+
+
+async def test_a_copy_in_a_folder_reads_no_folder_that_only_the_log_names(
+    tmp_path: Path, docs: Path, chroma: str, collection: str
+) -> None:
+    root, shared = tmp_path / "library", Place(chroma, collection)
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    for name in ("key.md", "other.md"):
+        (secret / name).write_text(f"# Key\n\nThe secret of {name}.\n")
+    library = opened(root, shared)
+    await library.add([str(docs)])
+    node = this_node(root)
+    entry = replace(
+        library._shelves.shelf.catalog.sources.entries()[0],
+        source=str(secret / "key.md"), root=str(secret),
+    )  # fmt: skip
+    forged = Changes(node, (entry,), paths=((node.id, "roots", str(secret), True),))
+    log = SharedLog(Records(chroma, f"{collection}.understudy-log"))
+    assert log.commit(2, forged)
+    log.close()
+    moved = await move(library, root, EMBEDDED)
+    assert f"agent add {secret}" in moved.note
+    assert (await move(library, root, EMBEDDED)).was_there
+    library.close()
+    copy = opened(root, EMBEDDED)
+    report = await copy.sync()
+    assert (report.added, report.changed, report.removed, report.unchanged) == (0, 0, 0, 3)
+    assert len(await copy.sources()) == 4
+    copy.close()
 
 
 async def test_a_library_that_is_replaced_leaves_nothing_on_the_server(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from knowledge.dense import Record
 from knowledge.shared import checkpoint, follow
 from knowledge.shared.library import SharedLibrary
 from tests.fakes import HashingEmbedder
@@ -80,6 +81,18 @@ async def test_a_machine_that_comes_later_reads_only_what_follows_the_last_check
         "checkpoint-000000000001",
         "checkpoint-000000000002",
     }
+
+
+async def test_checkpoints_that_a_killed_writer_did_not_delete_are_deleted_later(
+    open_node: MakeNode,
+) -> None:
+    log = open_node("one")._log
+    for number in (1, 2, 7):
+        log.put_checkpoint(number, "{}")
+    log._records.add([Record(f"checkpoint-{3:012d}", "{}", f"checkpoint-{3:012d}")])
+    log.put_checkpoint(8, "{}")
+    every = [f"checkpoint-{n:012d}" for n in range(1, 9)]
+    assert {*log._records.get(every)} == {every[6], every[7]}
 
 
 @pytest.mark.parametrize("text", ["no checkpoint", '{"digest": 1}', "", None])

@@ -49,6 +49,25 @@ async def test_a_cache_that_is_made_anew_reads_no_folder_that_only_the_log_names
     assert [s.source for s in await again.sources()] == [str(docs / "whales.md")]
 
 
+async def test_a_folder_that_was_added_to_another_library_is_not_shared_by_a_forged_log(
+    open_node: MakeNode, docs: Path, chroma: str, collection: str
+) -> None:
+    private = docs.parent / "private"
+    private.mkdir()
+    (private / "key.md").write_text("# Key\n\nThe secret key.\n")
+    mine = open_node("one")
+    await mine.add([str(private)])
+    root = docs.parent / "one"
+    theirs = SharedLibrary.at(root, chroma, f"{collection}-b", embedder=None, node=mine._node)
+    assert theirs._log.commit(
+        1, Changes(mine._node, paths=((mine._node.id, "roots", str(private), True),))
+    )
+    report = await theirs.sync()
+    assert (report.added, await theirs.sources()) == (0, ())
+    assert f"agent add {private}" in report.note
+    theirs.close()
+
+
 async def test_a_machine_that_has_lost_its_list_takes_nothing_back_and_says_what_to_type(
     open_node: MakeNode, docs: Path
 ) -> None:

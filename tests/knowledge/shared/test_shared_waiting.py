@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from knowledge import snapshot
+from knowledge.catalog import Catalog
+from knowledge.dense import DenseStore
 from knowledge.errors import LibraryBusy, StoreUnreachable
 from knowledge.shared import follow
 from knowledge.shared.library import SharedLibrary
@@ -99,7 +102,7 @@ async def test_a_question_that_the_server_does_not_answer_in_time_is_answered_wi
     await until(lambda: one._follower._at_work is None)
 
 
-async def test_a_library_that_is_closed_while_it_takes_in_ends_that_first(
+async def test_a_library_that_is_closed_while_it_takes_in_ends_that_first_and_says_so(
     open_node: MakeNode,
     docs: Path,
     held: Callable[[SharedLibrary], Held],
@@ -112,19 +115,77 @@ async def test_a_library_that_is_closed_while_it_takes_in_ends_that_first(
     monkeypatch.setattr(follow, "PATIENCE", 0.1)
     reading = held(other)
     await other.search("whale")
-    let_go, closed = other._let_go, threading.Event()
-
-    def close() -> None:
-        let_go()
-        closed.set()
-
-    monkeypatch.setattr(other, "_let_go", close)
-    other.close()
-    assert not closed.is_set()
+    told: list[str] = []
+    monkeypatch.setattr(other, "_notify", told.append)
+    closing = asyncio.create_task(asyncio.to_thread(other.close))
+    await until(lambda: bool(told))
+    assert "before this ends" in told[0]
+    assert not closing.done()
     reading.go_on.set()
-    assert await asyncio.to_thread(closed.wait, 60)
+    await asyncio.wait_for(closing, 60)
+    assert len(told) == 1
     again = open_node("other")
     assert again._share(again._shelves.shelf).state.version() == 2
+
+
+async def test_a_library_that_is_closed_does_not_wait_for_a_server_that_is_silent(
+    open_node: MakeNode, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = open_node("one")
+    await one.add([str(docs)])
+    looking = Held(one._follower.watched.moved)
+    monkeypatch.setattr(one._follower.watched, "moved", looking)
+    monkeypatch.setattr(follow, "PATIENCE", 0.1)
+    await one.search("whale")
+    closing = asyncio.create_task(asyncio.to_thread(one.close))
+    await asyncio.wait_for(closing, 60)
+    looking.go_on.set()
+    await until(lambda: one._follower._at_work is None)
+
+
+async def test_what_comes_in_the_way_of_a_library_that_is_being_closed_is_told(
+    open_node: MakeNode, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = open_node("one"), open_node("other")
+    await one.add([str(docs / "whales.md")])
+    await names(other, "whale")
+    await one.add([str(docs / "foxes.md")])
+
+    def gone(*_: object) -> None:
+        raise StoreUnreachable("The server went away.")
+
+    reading = Held(gone)
+    monkeypatch.setattr(other._log, "since", reading)
+    monkeypatch.setattr(follow, "PATIENCE", 0.1)
+    await other.search("whale")
+    told: list[str] = []
+    monkeypatch.setattr(other, "_notify", told.append)
+    closing = asyncio.create_task(asyncio.to_thread(other.close))
+    await until(lambda: bool(told))
+    reading.go_on.set()
+    await asyncio.wait_for(closing, 60)
+    assert "could not be taken in: The server went away." in told[-1]
+
+
+async def test_what_builds_that_were_killed_left_is_cleared_away_by_the_next(
+    open_node: MakeNode, docs: Path
+) -> None:
+    one, other = open_node("one"), open_node("other")
+    await one.add([str(docs / "whales.md")])
+    left = [other.root / "snapshots" / name for name in ("segment-killed", "picture-killed")]
+    for folder in left:
+        folder.mkdir(parents=True)
+    build = snapshot.build
+    there: list[bool] = []
+
+    def looked(catalog: Catalog, store: DenseStore, folder: Path, live: set[str]) -> str:
+        there.extend(path.exists() for path in left)
+        return build(catalog, store, folder, live)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(snapshot, "build", looked)
+        assert await names(other, "whale") == ["whales.md"]
+    assert there == [False, False]
 
 
 async def test_a_first_question_waits_for_another_process_and_then_says_that_it_is_busy(
@@ -158,6 +219,49 @@ async def test_a_first_question_is_answered_as_soon_as_another_process_has_read_
             other._share(at).pull()
         found = await asyncio.wait_for(asked, 60)
     assert [Path(p.source).name for p in found.passages] == ["whales.md"]
+
+
+async def test_a_question_says_that_another_process_has_to_take_in_what_is_new(
+    open_node: MakeNode, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = open_node("one"), open_node("other")
+    await one.add([str(docs / "whales.md")])
+    await names(other, "whale")
+    await one.add([str(docs / "foxes.md")])
+    monkeypatch.setattr(follow, "WAIT", 0.1)
+    with FileLock(other.root / "write.lock"):
+        found = await other.search("whale")
+        assert [Path(p.source).name for p in found.passages] == ["whales.md"]
+        assert "another process on this machine" in found.note
+    found = await other.search("red fox", limit=1)
+    assert [Path(p.source).name for p in found.passages] == ["foxes.md"]
+    assert "cache" not in found.note
+
+
+async def test_a_server_that_is_back_is_not_said_to_be_gone_while_much_is_taken_in(
+    open_node: MakeNode,
+    docs: Path,
+    held: Callable[[SharedLibrary], Held],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one, other = open_node("one"), open_node("other")
+    await one.add([str(docs / "whales.md")])
+    await names(other, "whale")
+    await one.add([str(docs / "foxes.md")])
+
+    def gone(*_: object) -> bool:
+        raise StoreUnreachable("The server does not answer.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(other._follower.watched, "moved", gone)
+        assert "does not answer" in (await other.search("whale")).note
+    reading = held(other)
+    monkeypatch.setattr(follow, "PATIENCE", 0.1)
+    await other.search("whale")
+    assert await asyncio.to_thread(reading.reached.wait, 60)
+    note = (await other.search("whale")).note
+    assert "still being taken in" in note
+    assert "does not answer" not in note
 
 
 async def test_an_embedder_that_made_no_vector_binds_nobody(
@@ -215,3 +319,26 @@ async def test_what_nobody_foresaw_while_taking_in_is_not_swallowed(
         with pytest.raises(ZeroDivisionError):
             await one.search("whale")
     assert await names(one, "blue whale", limit=1) == ["whales.md"]
+
+
+async def test_what_nobody_foresaw_is_told_once_also_where_it_comes_after_the_wait(
+    open_node: MakeNode, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = open_node("one"), open_node("other")
+    await one.add([str(docs)])
+    await names(other, "whale")
+    assert one._log.commit(2, Changes(one._node))
+
+    def broken(*_: object) -> bool:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        reading = Held(broken)
+        patched.setattr(other._log, "since", reading)
+        patched.setattr(follow, "PATIENCE", 0.1)
+        assert "still being taken in" in (await other.search("whale")).note
+        reading.go_on.set()
+        await until(lambda: other._follower._at_work is None)
+    with pytest.raises(ZeroDivisionError):
+        await other.search("whale")
+    assert await names(other, "blue whale", limit=1) == ["whales.md"]
