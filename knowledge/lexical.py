@@ -116,11 +116,16 @@ class LexicalIndex:
                 if live is not None:
                     stays = live[texts]
                     texts, counts = texts[stays], counts[stays]
-                lists.append((texts, counts))
-            holders = sum(len(texts) for texts, _ in lists)
+                # NumPy would make indices of this type again for each use.
+                lists.append((texts.astype(np.intp), counts.astype(np.float32)))
+            holders = sum(len(at) for at, _ in lists)
             rarity = np.float32(math.log1p((self._count - holders + 0.5) / (holders + 0.5)))
-            for scores, norms, (texts, counts) in zip(found, self._norms, lists, strict=True):
-                scores[texts] += rarity * (counts / (counts + norms[texts]))
+            for scores, norms, (at, times) in zip(found, self._norms, lists, strict=True):
+                weights = norms[at]
+                weights += times
+                np.divide(times, weights, out=weights)
+                weights *= rarity
+                scores[at] += weights
         every = [
             scores if live is None else scores[live]
             for scores, (_, live) in zip(found, self._parts, strict=True)
