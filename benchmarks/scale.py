@@ -63,7 +63,9 @@ class Growing:
 
     def grow(self, size: int) -> float:
         """Grow to about so many chunks; seconds a chunk."""
-        while self.files * CHUNKS_PER_FILE < size:
+        # An embedder that counts tokens otherwise splits a file into another number of chunks.
+        per_file = self.chunks / self.files if self.chunks else CHUNKS_PER_FILE
+        while self.files * per_file < size:
             self._write()
         began = time.perf_counter()
         report = self._loop.run_until_complete(self._library.add([str(self._texts)]))
