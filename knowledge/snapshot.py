@@ -114,7 +114,8 @@ def build(catalog: Catalog, store: DenseStore, folder: Path, live: set[str]) -> 
     import numpy as np
 
     folder.mkdir(parents=True, exist_ok=True)
-    kept, chunks = _divide(catalog, folder, live)
+    bare = set(catalog.documents.unembedded())
+    kept, chunks = _divide(catalog, folder, live, bare)
     joined: list[Part] = []
     size = len(chunks)
     while chunks and kept and _joins(kept[-1], chunks[0][0], size):
@@ -127,10 +128,10 @@ def build(catalog: Catalog, store: DenseStore, folder: Path, live: set[str]) -> 
             if (len(part.live) - part.count) * _DEAD < len(part.live):
                 parts.append((part.name, part.live))
             else:
-                made.append(_write(catalog, store, folder, [part], []))
+                made.append(_write(catalog, store, folder, [part], [], bare))
                 parts.append((made[-1].name, np.ones(part.count, dtype=bool)))
         if chunks:
-            made.append(_write(catalog, store, folder, joined, chunks))
+            made.append(_write(catalog, store, folder, joined, chunks, bare))
             parts.append((made[-1].name, np.ones(size, dtype=bool)))
         # A name never used before: who keeps a picture open knows by it whether it is current.
         made.append(Path(tempfile.mkdtemp(prefix=_PICTURE, dir=folder)))
@@ -146,14 +147,13 @@ def build(catalog: Catalog, store: DenseStore, folder: Path, live: set[str]) -> 
 
 
 def _divide(
-    catalog: Catalog, folder: Path, live: set[str]
+    catalog: Catalog, folder: Path, live: set[str], bare: set[str]
 ) -> tuple[list[Part], list[tuple[int, str, int]]]:
     """What of the picture before is as it should be, and the chunks that it does not hold."""
     import numpy as np
 
     before = open_current(catalog, folder)
     stored = catalog.documents.first_rows()
-    bare = set(catalog.documents.unembedded())
     kept: list[Part] = []
     held: set[str] = set()
     for part in before.parts if before is not None else ():
@@ -182,10 +182,10 @@ def _write(
     folder: Path,
     kept: Sequence[Part],
     chunks: Sequence[tuple[int, str, int]],
+    bare: set[str],
 ) -> Path:
-    """Write a segment of what others hold and of new chunks."""
+    """Write a segment of what others hold and of new chunks; `bare` documents have no vectors."""
     new = Path(tempfile.mkdtemp(prefix=_SEGMENT, dir=folder))
-    bare = set(catalog.documents.unembedded())
     try:
         segment.write(
             new,
