@@ -59,13 +59,7 @@ def library_named(hosting: Hosting, user: User, called: str) -> str:
     Raises:
         Refused: They may not read it, whether it is there or not.
     """
-    if called and not user.is_owner:
-        for name, own in libraries_of(hosting, user).items():
-            if called == own:
-                return name
-        if PurePath(called).name != called:
-            raise no_library(called)
-    return hosting.library_meant(user, called)
+    return _named(hosting, user, called)[0]
 
 
 async def opened(hosting: Hosting, user: User, called: str) -> Opened:
@@ -80,9 +74,7 @@ async def opened(hosting: Hosting, user: User, called: str) -> Opened:
         Refused: There is none of that name, or it is not theirs to read.
         KnowledgeError: It cannot be opened.
     """
-    name = await asyncio.to_thread(library_named, hosting, user, called)
-    mine = await asyncio.to_thread(libraries_of, hosting, user)
-    called = mine.get(name, name)
+    name, called = await asyncio.to_thread(_named, hosting, user, called)
     try:
         whole = await hosting.library(user, name)
     except Refused as refused:
@@ -100,3 +92,17 @@ def no_library(called: str) -> Refused:
         param="library",
         hint="GET /api/libraries lists those that you may.",
     )
+
+
+def _named(hosting: Hosting, user: User, called: str) -> tuple[str, str]:
+    """The library's own name, and what it is called; see `library_named`."""
+    if user.is_owner:
+        name = hosting.library_meant(user, called)
+        return name, name
+    for name, own in libraries_of(hosting, user).items():
+        if called in {"", own}:
+            return name, own
+    if PurePath(called).name != called:
+        raise no_library(called)
+    name = hosting.library_meant(user, called)
+    return name, name
