@@ -143,7 +143,7 @@ async def conclude(
     resolved = await check(turn, said.text, said.passages)
     for citation in resolved.citations:
         yield citation
-    stood_in = turn.model.stand_in if isinstance(turn.model, Metered) else ""
+    stood_in = stand_in(turn)
     if stood_in:
         notes = [*notes, f"{turn.model.name} did not answer; {stood_in} did in its place."]
     outcome = resolved.outcome
@@ -157,6 +157,11 @@ async def conclude(
         note=_note(turn, resolved, spent, notes),
         removed_markers=said.markers.removed,
     )
+
+
+def stand_in(turn: Turn) -> str:
+    """The model that answered in the place of the turn's; empty where that one did itself."""
+    return turn.model.stand_in if isinstance(turn.model, Metered) else ""
 
 
 async def abstain(turn: Turn, mode: str, note: str) -> AsyncGenerator[Event, None]:

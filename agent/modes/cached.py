@@ -20,7 +20,7 @@ from agent.errors import BudgetSpent, ContextTooLong
 from agent.events import Done, Status, Token, Usage
 from agent.messages import Evidence, Message
 from agent.models.wrapped import prepares
-from agent.modes.answering import abstain, answer, give_up, nothing_found
+from agent.modes.answering import abstain, answer, give_up, nothing_found, stand_in
 from agent.modes.prompting import ANSWER, HISTORY, latest, standalone
 from agent.modes.read_before import ReadBefore
 from agent.prompts import prompt
@@ -117,7 +117,7 @@ class Cached:
                     said = said or isinstance(event, Token)
                     if isinstance(event, Usage) and packed is not None and extent is not None:
                         cut = _cut(turn, event, packed)
-                        if not cut:
+                        if not cut and not stand_in(turn):
                             await asyncio.to_thread(self._read_before.note, turn, extent)
                     if isinstance(event, Done) and cut:
                         event = replace(event, note=f"{event.note} {cut}".strip())
@@ -222,8 +222,8 @@ def _cut(turn: Turn, usage: Usage, packed: _Packed) -> str:
     if known or not 0 < 2 * usage.input_tokens < packed.tokens:
         return ""
     return (
-        f"{turn.model.name} says that it read {usage.input_tokens:,} of about {packed.tokens:,}"
-        " tokens: its server has cut the library."
+        f"{stand_in(turn) or turn.model.name} says that it read {usage.input_tokens:,} of about"
+        f" {packed.tokens:,} tokens: its server has cut the library."
     )
 
 

@@ -343,6 +343,15 @@ async def test_what_no_model_has_read_is_not_noted() -> None:
     assert not notes.holds(asked, await library.extent())
 
 
+async def test_what_a_stand_in_has_read_is_not_noted_for_the_model_that_did_not_answer() -> None:
+    notes, library = ReadBefore(), MemoryLibrary(TEXTS)
+    budget = Budget(Limits())
+    model = Metered(Limited(None, ModelUsage(900, 2, model="another")), budget)
+    asked = turn("What is the Moon?", model, library, budget=budget)
+    assert done(await events(asked, Cached(notes))).model == "another"
+    assert not notes.holds(asked, await library.extent())
+
+
 async def test_a_server_that_has_cut_the_library_has_not_read_it() -> None:
     notes, library = ReadBefore(), MemoryLibrary(TEXTS)
     asked = turn("What is the Moon?", Limited(None, ModelUsage(3, 2)), library)
