@@ -134,7 +134,10 @@ class Tables:
 
     def __init__(self, card: Card) -> None:
         self._swaps = [
-            (re.compile(rf"(?<![\w'’])(?:{re.escape(plain)})(?![\w'’])", re.IGNORECASE), voiced)
+            (
+                re.compile(rf"(?<![\w'’])(?:{re.escape(plain)})(?![\w'’])", re.IGNORECASE),
+                partial(_cased, plain=plain, voiced=voiced),
+            )
             for plain, voiced in sorted(card.words.items(), key=lambda pair: -len(pair[0]))
         ]
         self._openers = [aside for aside in card.asides if aside[:1].isupper()]
@@ -148,8 +151,8 @@ class Tables:
         said = {}
         for one in asked:
             text = one.text
-            for plain, voiced in self._swaps:
-                text = plain.sub(partial(_cased, voiced=voiced), text)
+            for found, voiced in self._swaps:
+                text = found.sub(voiced, text)
             if not one.fault:
                 text = self._with_aside(text, one.n)
             said[one.n] = text
@@ -171,8 +174,10 @@ class Tables:
         return text
 
 
-def _cased(plain: re.Match[str], voiced: str) -> str:
-    return voiced[:1].upper() + voiced[1:] if plain[0][:1].isupper() else voiced
+def _cased(found: re.Match[str], *, plain: str, voiced: str) -> str:
+    # A capital of the card's own ("I'm") does not open a sentence wherever it stands.
+    opens = not found.start() or not plain[:1].isupper()
+    return voiced[:1].upper() + voiced[1:] if opens and found[0][:1].isupper() else voiced
 
 
 def _instructions(card: Card) -> str:
