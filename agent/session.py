@@ -6,21 +6,21 @@ Modes raise; here expected errors become `Failed`, and bugs go on up. Whoever co
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.approvals import deny
 from agent.budget import Budget, Limits
 from agent.compaction import Memory
-from agent.errors import AgentError, SessionNotFound, TranscriptError, UsageError
-from agent.events import Citation, Done, Event, Failed, Revision, Status, ToolCall
+from agent.errors import AgentError, UsageError
+from agent.events import Citation, Done, Event, Failed, Revision, ToolCall
 from agent.library_tools import LIBRARY_TOOLS
 from agent.models.metered import Metered
 from agent.modes.base import Turn
+from agent.recording import Recording, in_full
 from agent.transcripts import messages_of
 from knowledge.errors import KnowledgeError
 
@@ -32,13 +32,8 @@ if TYPE_CHECKING:
     from agent.models.base import ChatModel
     from agent.modes.base import Mode
     from agent.persona.restyle import Persona
-    from agent.summaries import Summary
     from agent.transcripts import State, Transcripts
     from knowledge.library import Filters, Library
-
-
-_EVERY = 0.5
-"""Seconds between two writes of a turn; what a crash may lose of an answer."""
 
 
 class Session:
@@ -186,10 +181,10 @@ class Session:
             return
         self._budget = budget = Budget(self._limits)
         model = Metered(self.model, budget)
-        record = _Record(self._transcripts, self.id)
+        record = Recording(self._transcripts, self.id)
         last: Done | Failed | None = None
         try:
-            warning = await _finished(record.begin, question, context)
+            warning = await in_full(record.begin, question, context)
             self._is(record.session)
             if warning:
                 yield warning
@@ -199,7 +194,7 @@ class Session:
                     record.add(step)
                     yield step
             if (summary := self._memory.summary) is not None and summary is not before:
-                warning = await _finished(record.summarise, summary)
+                warning = await in_full(record.summarise, summary)
                 if warning:
                     yield warning
             turn = Turn(
@@ -220,7 +215,7 @@ class Session:
                     if isinstance(event, Done | Failed):
                         last = event
                         break
-                    if record.add(event) and (warning := await _finished(record.flush)):
+                    if record.add(event) and (warning := await in_full(record.flush)):
                         yield warning
                     yield event
             if last is None:
@@ -241,7 +236,7 @@ class Session:
                     self._memory.add(record.turn, messages)
             record.add(last)
             state: State = "done" if isinstance(last, Done) else "failed"
-            warning = await _finished(record.close, state)
+            warning = await in_full(record.close, state)
         except BaseException:
             self._is(record.session)
             # At once and in this thread: whoever cancels may not wait for another.
@@ -285,22 +280,6 @@ def _told_by_strangers(transcripts: Transcripts, session: str) -> bool:
     )
 
 
-async def _finished(write: Callable[..., Status | None], *args: object) -> Status | None:
-    """Write in a thread, to its end even when cancelled: no other write may cross it.
-
-    A write waits for another process at most as long as the store says.
-    """
-    writing = asyncio.ensure_future(asyncio.to_thread(write, *args))
-    try:
-        return await asyncio.shield(writing)
-    except asyncio.CancelledError:
-        while not writing.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait([writing])
-        writing.exception()
-        raise
-
-
 async def _expected(mode: Mode, turn: Turn) -> AsyncGenerator[Event, None]:
     """The mode's events; an error that a user may meet becomes the last of them."""
     try:
@@ -313,83 +292,3 @@ async def _expected(mode: Mode, turn: Turn) -> AsyncGenerator[Event, None]:
 
 def _failed(error: AgentError | KnowledgeError) -> Failed:
     return Failed(str(error), hint=error.hint, error=type(error).__name__)
-
-
-class _Record:
-    """Writes a turn down as it goes, every half second; gives up, and says so, if it cannot."""
-
-    def __init__(self, transcripts: Transcripts | None, session: str | None) -> None:
-        self.session = session
-        self.events: list[Event] = []
-        self._transcripts = transcripts
-        self._turn: int | None = None
-        """None until it has begun: before that, nothing can be written."""
-        self._written = 0
-        self._due = 0.0
-
-    def begin(self, question: str, context: str) -> Status | None:
-        if self._transcripts is None:
-            return None
-        deleted = ""
-        try:
-            try:
-                self.session = self.session or self._transcripts.create()
-                self._turn = self._transcripts.begin(self.session, question, context)
-            except SessionNotFound:
-                deleted, self.session = self.session or "", self._transcripts.create()
-                self._turn = self._transcripts.begin(self.session, question, context)
-        except (TranscriptError, SessionNotFound) as error:
-            return self._give_up(error)
-        self._due = time.monotonic() + _EVERY
-        if deleted:
-            return Status(
-                f"The session {deleted} was deleted meanwhile: this question begins another one, "
-                "which knows nothing of it.",
-                stage="record",
-            )
-        return None
-
-    @property
-    def turn(self) -> int | None:
-        """Its number in the store; None where it is not kept."""
-        return self._turn
-
-    def summarise(self, summary: Summary) -> Status | None:
-        """Keep what the model is told in place of older turns."""
-        if self._transcripts is None or self.session is None or self._turn is None:
-            return None
-        try:
-            self._transcripts.summarise(self.session, summary)
-        except (TranscriptError, SessionNotFound) as error:
-            return self._give_up(error)
-        return None
-
-    def add(self, event: Event) -> bool:
-        """Note an event; whether it is time to write."""
-        self.events.append(event)
-        return self._transcripts is not None and time.monotonic() > self._due
-
-    def flush(self) -> Status | None:
-        return self._write("open")
-
-    def close(self, state: State) -> Status | None:
-        """Write the rest and how the turn ended. A second call does nothing."""
-        warning = self._write(state)
-        self._transcripts = None
-        return warning
-
-    def _write(self, state: State) -> Status | None:
-        if self._transcripts is None or self.session is None or self._turn is None:
-            return None
-        new = self.events[self._written :]
-        try:
-            self._transcripts.append(self.session, self._turn, new, state=state)
-        except (TranscriptError, SessionNotFound) as error:
-            return self._give_up(error)
-        self._written += len(new)
-        self._due = time.monotonic() + _EVERY
-        return None
-
-    def _give_up(self, error: AgentError) -> Status:
-        self._transcripts = None
-        return Status(f"This answer is not being kept: {error} {error.hint}", stage="record")
