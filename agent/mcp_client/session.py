@@ -1,8 +1,7 @@
 """One connection to one server, from its opening to its end. The only importer of mcp's client.
 
 The protocol is the SDK's: it asks with the newest revision first and falls back to `initialize`.
-The transport over pipes is ours, for three things that the SDK's does not tell: how the process
-ended, what is left of its group, and how long a message may be. Imported late: mcp takes a second.
+Imported late: mcp takes a second.
 """
 
 from __future__ import annotations
@@ -10,24 +9,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx2
 import mcp_types as types
 from mcp.client import Client, IncomingMessage
-from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
-from mcp.shared.message import SessionMessage
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
 from agent import __version__
 from agent.mcp_client.asking import Asking
 from agent.mcp_client.clocks import Clocks
-from agent.mcp_client.process import ServerProcess
 from agent.mcp_client.shapes import Ask, Definition, Lost, McpFailed, Outcome, Progress
+from agent.mcp_client.transport import Transport
 from agent.mcp_client.wire import Completing, definition, how_far, outcome, refused
 
 if TYPE_CHECKING:
@@ -70,13 +67,11 @@ class Session:
         self.changed = False
         """Whether the server has said that its tools are others now."""
         self._server = server
-        self._launch = launch
-        self._env = env
         self._log = log
         self._client: Client | None = None
-        self._process: ServerProcess | None = None
         self._holder: asyncio.Task[None] | None = None
         self._leave = asyncio.Event()
+        self._transport = Transport(launch, env, log, self._leave.set)
         self._why = ""
         self._clocks = Clocks()
         self._asking = Asking(server, ask, self._clocks) if ask is not None else None
@@ -89,7 +84,7 @@ class Session:
     @property
     def pid(self) -> int | None:
         """The process's id, where there is one."""
-        return self._process.pid if self._process is not None else None
+        return self._transport.pid
 
     @property
     def about(self) -> str:
@@ -231,7 +226,7 @@ class Session:
     async def _hold(self, opened: asyncio.Future[None]) -> None:
         try:
             async with Client(
-                self._transport(),
+                self._completed(),
                 client_info=types.Implementation(name="understudy", version=__version__),
                 message_handler=self._told,
                 elicitation_callback=self._asking,
@@ -245,14 +240,10 @@ class Session:
             inner = _innermost(error)
             if isinstance(inner, McpFailed) and not opened.done():
                 opened.set_exception(inner)
-            self._why = self._why or _reason(inner)
+            self._why = _reason(inner)
         finally:
             self._leave.set()
-            if self._process is not None:
-                await self._process.settle()
-                if ending := self._process.ending:
-                    self._why = ending
-                await self._process.close()
+            self._why = await self._transport.end() or self._why
             if not opened.done():
                 said = f" It said: {self._log.last_words}" if self._log.last_words else ""
                 why = self._why or "the connection closed"
@@ -269,74 +260,9 @@ class Session:
         )
 
     @asynccontextmanager
-    async def _transport(self) -> AsyncGenerator[TransportStreams, None]:
-        async with self._http() if self._launch.url else self._pipes() as (read, write):
+    async def _completed(self) -> AsyncGenerator[TransportStreams, None]:
+        async with self._transport.open() as (read, write):
             yield Completing(read, self._modern), write
-
-    @asynccontextmanager
-    async def _http(self) -> AsyncGenerator[TransportStreams, None]:
-        async def noticed(response: httpx2.Response) -> None:
-            if response.status_code in (401, 403):
-                refused = f"HTTP {response.status_code}: it wants to know who asks"
-                self._why = f'{refused}; give it "headers": {{"Authorization": …}}'
-
-        async with (
-            httpx2.AsyncClient(
-                headers=dict(self._launch.headers),
-                # Streams may be silent for long: calls have a clock of their own.
-                timeout=httpx2.Timeout(30.0, read=None),
-                event_hooks={"response": [noticed]},
-            ) as http,
-            streamable_http_client(self._launch.url, http_client=http) as streams,
-        ):
-            yield streams
-
-    @asynccontextmanager
-    async def _pipes(self) -> AsyncGenerator[TransportStreams, None]:
-        process = self._process = await ServerProcess.start(self._launch, self._env, self._log)
-        arrived, read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
-        write, leaving = anyio.create_memory_object_stream[SessionMessage](0)
-
-        async def receive() -> None:
-            async with arrived:
-                try:
-                    while line := await process.read_line():
-                        if message := self._message(line):
-                            await arrived.send(message)
-                except McpFailed as error:
-                    self._why = str(error)
-                except (OSError, anyio.ClosedResourceError, anyio.BrokenResourceError):
-                    pass
-                finally:
-                    self._leave.set()
-
-        async def send() -> None:
-            async with leaving:
-                async for message in leaving:
-                    text = message.message.model_dump_json(by_alias=True, exclude_unset=True)
-                    with suppress(OSError):  # that it is gone, its output says
-                        await process.write(text.encode() + b"\n")
-
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(receive)
-            tasks.start_soon(send)
-            try:
-                yield read, write
-            finally:
-                tasks.cancel_scope.cancel()
-                for stream in (read, write, arrived, leaving):
-                    stream.close()
-
-    def _message(self, line: bytes) -> SessionMessage | None:
-        """A line as a message. What is none is a banner or a stray print, and is passed over."""
-        if not line.strip():
-            return None
-        try:
-            message = types.jsonrpc_message_adapter.validate_json(line, by_name=False)
-        except ValueError:
-            self._log.add(b"(on standard output) " + line[:2000].rstrip(b"\n") + b"\n")
-            return None
-        return SessionMessage(message)
 
 
 def _innermost(error: BaseException) -> BaseException:
