@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from agent.errors import AgentError, BadModelOutput, BudgetSpent, ContextTooLong
 from agent.plain_text import one_line
-from agent.research.base import NotRead, PartlyFound
+from agent.research.base import NotRead
 from agent.research.choose import unwanted
-from agent.research.reading_list import SPARE, ReadingList
+from agent.research.reading_list import ReadingList
+from agent.research.searching import Searching, read_key
 from agent.research.side_by_side import side_by_side
 from agent.research.types import Hit, Note, Source, Step, as_json, from_json
 from agent.research.unfit import stub
@@ -27,14 +28,10 @@ if TYPE_CHECKING:
     from agent.models.base import ChatModel
     from agent.research.base import Gather, Hands, Stages
     from agent.research.journal import Journal
+    from agent.research.searching import Wanted
     from agent.research.spending import Spending
     from agent.research.types import Part, Plan
 
-    Wanted = Sequence[tuple[Part, Sequence[str]]]
-    """Sub-questions that are open, with their queries."""
-
-_SEARCHES = 4
-"""At the same time."""
 ROUND = 100
 """The units of progress of a round."""
 _SEARCHED, _READ = 15, 90
@@ -72,15 +69,13 @@ class Finding:
         self._notes: dict[int, Note] = {}
         self.failed: dict[str, str] = {}
         """Why each URL was not read."""
-        self.searches = 0
         self.tried = 0
         """Pages that the last round has read or tried to read."""
-        self.trouble: AgentError | KnowledgeError | None = None
-        """The last error of a search."""
         self._journal = journal
         self._gather = gather
         self._stages = stages
         self._spending = spending
+        self._searching = Searching(journal, gather, stages.choose, spending)
         self._model = model
         self._plan = plan
         self._seen: set[str] = set()
@@ -93,8 +88,6 @@ class Finding:
         self._one_by_one = asyncio.Lock()
         """Held while a text is compared with those before it, so that of two mirrors that are read
         at the same time one is the copy."""
-        self._partly: dict[str, Sequence[Hit]] = {}
-        """By query, what one of two places gave; not recorded, so that a resumed run asks again."""
         # Who reads without tokens takes notes for every sub-question.
         self._for_all = not model.count("word")
         kept = [*journal.all_done("notes:"), *journal.all_done(_SPARE_NOTES)]
@@ -111,6 +104,16 @@ class Finding:
         """What was noted, by number: the same order however often the run was resumed."""
         return [self._notes[n] for n in sorted(self._notes)]
 
+    @property
+    def searches(self) -> int:
+        """How many were made."""
+        return self._searching.made
+
+    @property
+    def trouble(self) -> AgentError | KnowledgeError | None:
+        """The last error of a search."""
+        return self._searching.trouble
+
     async def round(self, n: int, wanted: Wanted) -> AsyncGenerator[Step, None]:
         """Search, read and note; a step for each end of something.
 
@@ -123,9 +126,9 @@ class Finding:
             ModelError: The user must act.
         """
         chosen: dict[int, list[Hit]] = {}
-        async with aclosing(self._searched(n, wanted, chosen)) as steps:
+        async with aclosing(self._searching.round(n, wanted, self._seen, chosen)) as steps:
             async for step in steps:
-                yield step
+                yield _placed(step, 0, _SEARCHED, step.done, step.total)
         self.tried = 0
         reading = ReadingList(chosen, self._journal.options.pages)
         total, done = 0, 0
@@ -153,77 +156,6 @@ class Finding:
                 parts = self._wanted[source.id]
                 await self._noting(source, parts, self._stages.spare, self._spending.writing)
 
-    async def _searched(
-        self, n: int, wanted: Wanted, chosen: dict[int, list[Hit]]
-    ) -> AsyncGenerator[Step, None]:
-        """Search for what is not chosen yet, and put what is worth reading into `chosen`.
-
-        More than is to be read: some will be dead, or say nothing.
-        """
-        parts: dict[str, list[Part]] = {}
-        for part, queries in wanted:
-            for query in queries:
-                parts.setdefault(query, []).append(part)
-        self.searches += len(parts)
-        done = 0
-        works = [lambda q=query, ps=asking: self._search(q, ps) for query, asking in parts.items()]
-        async with aclosing(side_by_side(works, _SEARCHES)) as searches:
-            async for step in searches:
-                done += 1
-                yield _placed(step, 0, _SEARCHED, done, len(works))
-        for part, queries in wanted:
-            key = f"choose:{n}:{part.n}"
-            if (kept := self._journal.done(key)) is None:
-                ranked = [self._hits(part, query) for query in queries]
-                kept = as_json(self._best(ranked, begun := f"begun:{n}:{part.n}"))
-                whole = all(self._journal.done(_search_key(part, q)) is not None for q in queries)
-                self._journal.record(key if whole else begun, kept)
-            chosen[part.n] = [from_json(Hit, data) for data in kept]
-
-    async def _search(self, query: str, parts: Sequence[Part]) -> Step:
-        """Search once, for all sub-questions that ask it."""
-        first = parts[0]
-        missing = [p for p in parts if self._journal.done(_search_key(p, query)) is None]
-        if not missing:
-            return Step("search", f"“{query}”, as before", first.n)
-        budget = self._spending.searching
-        budget.step()
-        try:
-            hits = await budget.within(lambda: self._gather.search(first, query))
-        except BudgetSpent:
-            raise
-        except PartlyFound as error:
-            told = str(self.trouble) == str(error)
-            self.trouble, self._partly[query] = error, error.hits
-            found = f"“{query}”: {len(error.hits)} found"
-            if told:
-                return Step("search", found, first.n)
-            why = f"{one_line(str(error))} {error.hint}".rstrip()
-            return Step("warning", f"{found}. {why}", first.n)
-        except (AgentError, KnowledgeError) as error:
-            # Not recorded: a resumed run tries again.
-            self.trouble = error
-            why = f"{one_line(str(error)).rstrip('.')}. {error.hint}".rstrip()
-            return Step("warning", f"“{query}” could not be searched for: {why}", first.n)
-        for part in missing:
-            mine = [replace(hit, part=part.n) for hit in hits]
-            self._journal.record(_search_key(part, query), as_json(mine), self._spending.used)
-        return Step("search", f"“{query}”: {len(hits)} found", first.n)
-
-    def _best(self, ranked: Sequence[Sequence[Hit]], begun: str) -> list[Hit]:
-        """What is worth reading: first what was read of the choice of a search that had failed."""
-        before = [from_json(Hit, data) for data in self._journal.done(begun) or ()]
-        read = [hit for hit in before if self._journal.done(_read_key(hit)) is not None]
-        limit = SPARE * self._journal.options.pages
-        seen = self._seen | {hit.url for hit in read}
-        return [*read, *self._stages.choose.best(ranked, seen, limit)][:limit]
-
-    def _hits(self, part: Part, query: str) -> list[Hit]:
-        kept = self._journal.done(_search_key(part, query))
-        if kept is None:
-            return [replace(hit, part=part.n) for hit in self._partly.get(query, ())]
-        return [from_json(Hit, data) for data in kept]
-
     async def _page(self, hits: Sequence[Hit]) -> tuple[list[Step], bool]:
         """Read one page, and note what it says about each sub-question that it was found for.
 
@@ -233,7 +165,7 @@ class Finding:
         hit = hits[0]
         if hit.url in self.failed:  # for another sub-question, in this round
             return [], False
-        key = _read_key(hit)
+        key = read_key(hit)
         if (kept := self._journal.done(key)) is None:
             kept = await self._read(key, hit)
         if "failed" in kept:
@@ -337,11 +269,3 @@ class Finding:
 def _placed(step: Step, start: int, end: int, done: int, total: int) -> Step:
     """A step at its place within the round."""
     return replace(step, done=start + (end - start) * done // total, total=ROUND)
-
-
-def _read_key(hit: Hit) -> str:
-    return f"read:{hit.origin}:{hit.url}"
-
-
-def _search_key(part: Part, query: str) -> str:
-    return f"search:{part.n}:{query}"
