@@ -13,42 +13,28 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from knowledge import carry, snapshot
 from knowledge.ahead import Here, twin_key
-from knowledge.documents import heading, indexed_text
 from knowledge.errors import EmbedderMismatch, EmbedderUnavailable, GuardError, ReadError
 from knowledge.report import Problem, Progress, SyncReport
 from knowledge.scan import Plan, entry_for, page_entry, scan
 from knowledge.search import mismatch
-from knowledge.split import estimate_tokens, split
+from knowledge.storing import Storing
 from knowledge.tidy import take_back_vectors, tidy
-from knowledge.types import chunk_id
 
 if TYPE_CHECKING:
     from knowledge.ahead import Engine, Ready
     from knowledge.catalog import Catalog
     from knowledge.dense import DenseStore
-    from knowledge.embed import Embedder, Vectors
+    from knowledge.embed import Embedder
     from knowledge.guard import Policy
     from knowledge.shared.cache import Share
     from knowledge.sources import Entry
-    from knowledge.types import Chunk, Document
-
-BATCH_CHUNKS = 256
-"""Chunks embedded together: enough to sort by length, few enough that an interruption is cheap."""
-
-
-class _Queued(NamedTuple):
-    """A document that is to be stored."""
-
-    document: Document
-    chunks: list[Chunk]
-    entries: list[Entry]
-    vectors: Vectors | None
-    """Those of the chunks, where an engine has made them."""
+    from knowledge.types import Document
 
 
 @dataclass(slots=True)
@@ -72,11 +58,10 @@ class Synchronizer:
     _counts: dict[str, int] = field(init=False, default_factory=dict)
     _failed: list[Problem] = field(init=False, default_factory=list)
     _warned: list[Problem] = field(init=False, default_factory=list)
-    _queue: list[_Queued] = field(init=False, default_factory=list)
+    _storing: Storing = field(init=False)
     _done: int = field(init=False, default=0)
     _total: int = field(init=False, default=0)
     _note: str = field(init=False, default="")
-    _signed: bool = field(init=False, default=False)
 
     def run(self, scope: Sequence[str] | None = None, asked: Iterable[Problem] = ()) -> SyncReport:
         """Sync all roots, or only what lies under the paths of `scope`.
@@ -90,9 +75,17 @@ class Synchronizer:
             InterruptedError: `cancelled` said so; nothing that readers see has changed.
         """
         began = time.monotonic()
-        self._counts = dict.fromkeys(("added", "changed", "moved", "unchanged", "chunks"), 0)
+        self._counts = dict.fromkeys(("added", "changed", "moved", "unchanged"), 0)
         self._failed = list(asked)
         self._make_ready()
+        self._storing = Storing(
+            self.catalog,
+            self.store,
+            self.embedder,
+            self.share,
+            lambda how_far: self.progress(Progress("embed", self._done, self._total, how_far)),
+            self.cancelled,
+        )
         self.progress(Progress("scan", 0, 0))
         # What an interrupted sync has staged is as good as indexed.
         entries = self.share.own() if self.share else self.catalog.sources.entries()
@@ -110,6 +103,7 @@ class Synchronizer:
         self._switch(plan)
         return SyncReport(
             **self._counts,
+            chunks=self._storing.chunks,
             removed=sum(source in before for source in plan.gone),
             failed=tuple(self._failed),
             warned=tuple(self._warned),
@@ -132,20 +126,7 @@ class Synchronizer:
             self._note = f"Indexed by words only: {error} {error.hint}".strip()
             self.embedder = None
             return
-        *_, embedded = self.catalog.documents.counts()
-        if not embedded:
-            return
-        place = self.catalog.meta("store", self.store.place)
-        if place != self.store.place:
-            raise EmbedderMismatch(
-                f"The library's vectors are kept {_where(place)}, and were to be written"
-                f" {_where(self.store.place)}.",
-                hint=f"agent library move --to {self.store.place or 'embedded'} takes them there;"
-                " or change chroma_url back.",
-            )
-        stored = self.catalog.meta("embedder")
-        if stored != self.embedder.name:
-            raise mismatch(stored, self.embedder.name)
+        _check_fit(self.catalog, self.store.place, self.embedder)
 
     def _read_all(
         self, plan: Plan, known: Mapping[str, Entry], before: Mapping[str, Entry]
@@ -178,12 +159,12 @@ class Synchronizer:
             self.progress(Progress("read", self._done, self._total, "what is kept"))
             self._carry(document_id, entries)
             self._step()
-        self._flush()
+        self._storing.flush()
 
     def _step(self) -> None:
         self._done += 1
-        if sum(len(queued.chunks) for queued in self._queue) >= BATCH_CHUNKS:
-            self._flush()
+        if self._storing.is_full:
+            self._storing.flush()
         if self.share is not None:
             self.share.step()
 
@@ -261,27 +242,13 @@ class Synchronizer:
         if document.notes:
             entry = replace(entry, reason="; ".join(document.notes))
             self._warned.append(Problem(entry.source, entry.reason))
-        self._store(document, [entry], file)
+        self._storing.add(document, [entry], file)
 
     def _carry(self, document_id: str, entries: Sequence[Entry]) -> None:
         """Take a document over as it was stored; split and embedded anew all the same."""
         if self.earlier is not None:
             self._counts["unchanged"] += len(entries)
-            self._store(self.earlier.documents.get(document_id), entries)
-
-    def _store(
-        self, document: Document, entries: Sequence[Entry], file: Ready | None = None
-    ) -> None:
-        queued = next((q for q in self._queue if q.document.id == document.id), None)
-        if queued is not None:
-            queued.entries.extend(entries)
-        elif self.catalog.documents.has(document.id):
-            self.catalog.sources.stage(entries)
-        elif file is not None and file.chunks is not None:
-            self._queue.append(_Queued(document, file.chunks, [*entries], file.vectors))
-        else:
-            count = self.embedder.count if self.embedder else estimate_tokens
-            self._queue.append(_Queued(document, split(document, count=count), [*entries], None))
+            self._storing.add(self.earlier.documents.get(document_id), entries)
 
     def _fail(self, path: Path, root: str, reason: str) -> None:
         self._failed.append(Problem(str(path), reason))
@@ -291,81 +258,13 @@ class Synchronizer:
             stat = os.stat_result((0,) * 10)
         self.catalog.sources.stage([entry_for(path, root, stat, time.time(), reason=reason)])
 
-    def _flush(self) -> None:
-        """Embed and store what is queued."""
-        queue, self._queue = self._queue, []
-        if not queue:
-            return
-        if self.share is not None:
-            counted = self.share.put([(q.document, q.chunks) for q in queue])
-            queue = [
-                # What another has split otherwise has other vectors too.
-                q._replace(chunks=chunks, vectors=q.vectors if chunks == q.chunks else None)
-                for q, chunks in zip(queue, counted, strict=True)
-            ]
-        if self.embedder is not None:
-            self._put_queued(queue)
-        for document, chunks, entries, _ in queue:
-            self.catalog.documents.put(
-                document, chunks, embedded=self.embedder is not None, entries=entries
-            )
-            self._counts["chunks"] += len(chunks)
-
-    def _put_queued(self, queue: Sequence[_Queued]) -> None:
-        bare = [q for q in queue if q.vectors is None]
-        texts = [indexed_text(heading(d, chunk), chunk.text) for d, c, *_ in bare for chunk in c]
-        if bare:
-            self._put_vectors([(q.document.id, len(q.chunks)) for q in bare], texts)
-        if made := [(q, q.vectors) for q in queue if q.vectors is not None]:
-            import numpy as np
-
-            sizes = [(q.document.id, len(q.chunks)) for q, _ in made]
-            self._put_vectors(sizes, (), np.concatenate([vectors for _, vectors in made]))
-
-    def _put_vectors(
-        self, sizes: list[tuple[str, int]], texts: Sequence[str], vectors: Vectors | None = None
-    ) -> None:
-        """Journal and write vectors: those given, or else the ones of the texts."""
-        if self.embedder is None:
-            return
-        self.catalog.documents.begin_vectors(sizes)
-        if vectors is None:
-            vectors = self.embedder.embed(
-                texts,
-                progress=lambda n: self.progress(
-                    Progress("embed", self._done, self._total, f"{n} of {len(texts)} passages")
-                ),
-                cancelled=self.cancelled,
-            )
-        # Now that there is something to store: the first embedder is the library's for good.
-        if not self._signed:
-            if self.share is not None:
-                self.share.sign(self.embedder.name)
-            self.catalog.set_meta("store", self.store.place)
-            self.catalog.set_meta("embedder", self.embedder.name)
-            self._signed = True
-        self.store.put([chunk_id(doc, n) for doc, size in sizes for n in range(size)], vectors)
-
-    def _embed_missing(self) -> None:
-        """Give vectors to documents that were stored while there was no embedder."""
-        if self.embedder is None:
-            return
-        if missing := self.catalog.documents.unembedded():
-            self.catalog.set_meta("dirty", "yes")
-        for done, document_id in enumerate(missing):
-            self._check()
-            self.progress(Progress("embed", done, len(missing), "passages without vectors"))
-            chunks = self.catalog.documents.chunks_of(document_id)
-            texts = [indexed_text(head, chunk.text) for chunk, head in chunks]
-            self._put_vectors([(document_id, len(chunks))], texts)
-            self.catalog.documents.mark_embedded([document_id])
-
     def _switch(self, plan: Plan) -> None:
         """Build the new picture and make it, and the sources, count: all at once."""
+        embed_missing = partial(self._storing.embed_missing, self.progress)
         if self.share is not None:
-            self.share.publish(plan.gone, self._embed_missing)
+            self.share.publish(plan.gone, embed_missing)
             return
-        self._embed_missing()
+        embed_missing()
         sources = {entry.source: entry.document_id for entry in self.catalog.sources.entries()}
         before = {doc for doc in sources.values() if doc}
         sources |= {entry.source: entry.document_id for entry in self.catalog.sources.staged()}
@@ -387,6 +286,28 @@ class Synchronizer:
     def _check(self) -> None:
         if self.cancelled():
             raise InterruptedError
+
+
+def _check_fit(catalog: Catalog, place: str, embedder: Embedder) -> None:
+    """See that vectors may be added to those that there are.
+
+    Raises:
+        EmbedderMismatch: Those are kept elsewhere, or are another embedder's.
+    """
+    *_, embedded = catalog.documents.counts()
+    if not embedded:
+        return
+    kept = catalog.meta("store", place)
+    if kept != place:
+        raise EmbedderMismatch(
+            f"The library's vectors are kept {_where(kept)}, and were to be written"
+            f" {_where(place)}.",
+            hint=f"agent library move --to {place or 'embedded'} takes them there;"
+            " or change chroma_url back.",
+        )
+    stored = catalog.meta("embedder")
+    if stored != embedder.name:
+        raise mismatch(stored, embedder.name)
 
 
 def _where(place: str) -> str:

@@ -15,11 +15,11 @@ from tests.fakes import HashingEmbedder
 WRITER = textwrap.dedent("""
     import asyncio, os, sys
     from pathlib import Path
-    from knowledge import sync
+    from knowledge import storing
     from knowledge.library import Library
     from tests.fakes import HashingEmbedder
 
-    sync.BATCH_CHUNKS = 3  # many small steps, so that there are many places to be killed at
+    storing.BATCH_CHUNKS = 3  # many small steps, so that there are many places to be killed at
     library = Library.open(Path(sys.argv[1]), embedder=HashingEmbedder())
     steps = 0
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from knowledge.errors import StoreUnreachable
 from knowledge.shared import follow
 from knowledge.shared.library import SharedLibrary
-from knowledge.sync import Synchronizer
 from tests.fakes import HashingEmbedder
 from tests.knowledge.libraries import names
 from tests.knowledge.shared.conftest import MakeNode
+
+if TYPE_CHECKING:
+    from knowledge.embed import Vectors
 
 
 @pytest.fixture(autouse=True)
@@ -48,21 +51,24 @@ def gone() -> None:
 
 
 async def test_vectors_of_a_sync_that_was_interrupted_are_published_by_the_next(
-    open_node: MakeNode, docs: Path, monkeypatch: pytest.MonkeyPatch
+    open_node: MakeNode, docs: Path
 ) -> None:
+    class CutOff(HashingEmbedder):
+        """Ends the sync instead of embedding a second document, once."""
+
+        ends = iter((False, True))
+
+        def embed(self, texts: Sequence[str], **rest: Any) -> Vectors:
+            if next(self.ends, False):
+                raise InterruptedError
+            return super().embed(texts, **rest)
+
     plain = open_node("plain", machine="alpha")
-    full, third = (open_node(name, HashingEmbedder(), machine=name) for name in ("full", "third"))
+    full = open_node("full", CutOff(), machine="full")
+    third = open_node("third", HashingEmbedder(), machine="third")
     await plain.add([str(docs)])
-    checks = iter((False, True))
-
-    def cut_off(self: Synchronizer) -> None:
-        if next(checks, False):
-            raise InterruptedError
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Synchronizer, "_check", cut_off)
-        with pytest.raises(InterruptedError):
-            await full.sync()
+    with pytest.raises(InterruptedError):
+        await full.sync()
     await full.sync()
     for library in (full, third, plain):
         assert (await library.status()).embedded == 3

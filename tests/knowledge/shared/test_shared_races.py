@@ -90,7 +90,7 @@ async def test_one_document_added_by_two_nodes_at_once_stays_until_both_let_it_g
 async def test_another_splitter_takes_the_chunks_that_were_stored_first(
     open_node: MakeNode, docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from knowledge import split, sync
+    from knowledge import split, storing
 
     (docs / "long.txt").write_text("One sentence follows the other here. " * 200)
     one, other = open_node("one", HashingEmbedder()), open_node("other", HashingEmbedder())
@@ -102,7 +102,7 @@ async def test_another_splitter_takes_the_chunks_that_were_stored_first(
         return split.split(document, limit=40, **options)
 
     cut = {"now": finer}
-    monkeypatch.setattr(sync, "split", lambda d, **o: cut.pop("now", split.split)(d, **o))
+    monkeypatch.setattr(storing, "split", lambda d, **o: cut.pop("now", split.split)(d, **o))
     await one.add([str(docs / "long.txt")])
     one_found, other_found = await one.search("sentence"), await other.search("sentence")
     assert [p.chunk_id for p in one_found.passages] == [p.chunk_id for p in other_found.passages]
@@ -112,12 +112,12 @@ async def test_another_splitter_takes_the_chunks_that_were_stored_first(
 WRITER = textwrap.dedent("""
     import asyncio, os, sys
     from pathlib import Path
-    from knowledge import sync
+    from knowledge import storing
     from knowledge.library import Library
     from knowledge.shared.log import SharedLog
     from tests.fakes import HashingEmbedder
 
-    sync.BATCH_CHUNKS = 2
+    storing.BATCH_CHUNKS = 2
     root, url, collection, docs, kill_at = sys.argv[1:]
     library = Library.open(
         Path(root), embedder=HashingEmbedder(), chroma_url=url, chroma_collection=collection
