@@ -234,28 +234,36 @@ def draw(fill: Sequence[Row], query: Sequence[Row], file: Path) -> None:
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, NullFormatter
 
     def line(axes: Any, rows: Sequence[Row], key: str, label: str, style: str = "o-") -> None:
         if rows:
             axes.loglog([r["chunks"] for r in rows], [r[key] for r in rows], style, label=label)
 
     with mpl.rc_context({"axes.grid": True, "grid.alpha": 0.3, "svg.hashsalt": "scale"}):
-        figure = Figure(figsize=(11, 3.6), layout="constrained")
+        figure = Figure(figsize=(9, 6.6), layout="constrained")
         FigureCanvasAgg(figure)
-        asking, writing, keeping = figure.subplots(1, 3)
+        (asking, filling), (writing, keeping) = figure.subplots(2, 2)
         line(asking, query, "p50_ms", "library, p50")
         line(asking, query, "p95_ms", "library, p95", "o--")
         line(asking, query, "chroma_p50_ms", "Chroma alone, p50", "s-")
+        line(filling, fill, "ms_a_chunk", "read, split, embedded, indexed")
+        line(filling, query, "ms_a_chunk", "the same with vectors given", "s-")
         line(writing, query, "one_more_s", "one file more")
         line(writing, query, "another_s", "and then another", "o--")
         line(writing, query, "nothing_s", "a sync of nothing", "s-")
         line(keeping, query, "disk_mb", "on disk")
         line(keeping, query, "resident_mb", "resident at most", "s-")
         for axes, title, unit in (
-            (asking, "a query", "ms"), (writing, "a change", "s"), (keeping, "size", "MB"),
+            (asking, "a query", "ms"), (filling, "filling", "ms a chunk"),
+            (writing, "a change", "s"), (keeping, "size", "MB"),
         ):  # fmt: skip
             axes.set(title=title, xlabel="chunks", ylabel=unit)
             axes.legend(fontsize="small")
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:,g}"))
+                axis.set_minor_formatter(NullFormatter())
+        filling.set_ylim(bottom=1)
         metadata = {"Date": None} if file.suffix == ".svg" else None
         figure.savefig(file, metadata=metadata)
 
