@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from agent.citations import ABSTENTION
 from agent.errors import ContextTooLong
 from agent.messages import FREE, ModelUsage, TextDelta
-from agent.models.reader import Extract, KeptVectors, Reader, Study
+from agent.models.reader import RECENT, Extract, KeptVectors, Reader, Recalling, Study
 
 if TYPE_CHECKING:
     from agent.messages import Delta, Evidence, Message, ToolSpec
@@ -70,7 +70,7 @@ class Embedded:
             cache: The folder where vectors of what it has read whole are kept; None keeps them
                 no longer than the model.
         """
-        self._reader = Reader(embedder)
+        self._reader = Reader(embedder and Recalling(embedder, recent=RECENT))
         self._embedder = embedder
         self._cache = cache
         self._studied: tuple[Sequence[Passage], Study] | None = None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from agent.errors import BadModelOutput
 from agent.frames import framed, supposes
 from agent.messages import Message
-from agent.models.reader import Reader
+from agent.models.reader import RECENT, Reader, Recalling
 from agent.models.reader.confidence import confidence_features
 from agent.models.reader.features import RANK_FEATURES
 from agent.models.reader.weights import load, probability
@@ -80,7 +80,7 @@ class ReaderNotes:
         Args:
             embedder: Compares meanings; None, or one that is unavailable: by words only.
         """
-        self._reader = Reader(embedder)
+        self._reader = Reader(embedder and Recalling(embedder, recent=RECENT))
 
     async def take(self, part: Part, source: Source, text: str, model: ChatModel) -> list[Note]:
         """Quote the sentences that answer; the model is not asked. See `TakeNotes.take`."""

@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from agent.models.reader.reader import READ, Reader
+from agent.models.reader.recall import Recalling
 from agent.models.reader.types import Reading
 from agent.models.reader.units import quotable, words_of
 from knowledge.errors import EmbedderUnavailable
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agent.models.reader.kept import Half, KeptVectors
-    from knowledge.embed import Cancelled, Embedder, Progress, Vectors
+    from knowledge.embed import Cancelled, Embedder, Vectors
     from knowledge.lexical import LexicalIndex
     from knowledge.types import Passage
 
@@ -154,7 +155,7 @@ class Study:
         return replace(reading, answers=tuple(answers))
 
     def _recalling(self) -> Embedder | None:
-        return None if self._embedder is None else _Recalling(self._embedder, self._known)
+        return None if self._embedder is None else Recalling(self._embedder, self._known)
 
     def _shortlist(self, question: str) -> list[tuple[Passage, _Window]]:
         """The windows that may answer, best first, with their scores."""
@@ -216,40 +217,6 @@ class Study:
         import numpy as np
 
         return np.stack([self._known[text] for text in texts]).astype(np.float32)
-
-
-class _Recalling:
-    """An embedder that knows the vectors of what was read; see `Embedder`."""
-
-    def __init__(self, inner: Embedder, known: dict[str, Half]) -> None:
-        self._inner = inner
-        self._known = known
-        self.name = inner.name
-        self.dimensions = inner.dimensions
-        self.max_tokens = inner.max_tokens
-
-    def load(self, *, cancelled: Cancelled | None = None) -> None:
-        """As the embedder within."""
-        self._inner.load(cancelled=cancelled)
-
-    def count(self, texts: Sequence[str]) -> list[int]:
-        """As the embedder within."""
-        return self._inner.count(texts)
-
-    def embed(
-        self,
-        texts: Sequence[str],
-        *,
-        progress: Progress | None = None,
-        cancelled: Cancelled | None = None,
-    ) -> Vectors:
-        """As the embedder within, which is asked for new texts only."""
-        import numpy as np
-
-        new = [text for text in dict.fromkeys(texts) if text not in self._known]
-        vectors = self._inner.embed(new, progress=progress, cancelled=cancelled)
-        made = dict(zip(new, vectors, strict=True))
-        return np.array([made[t] if t in made else self._known[t] for t in texts], np.float32)
 
 
 def _windows(blocks: Sequence[Passage]) -> Iterator[_Window]:
