@@ -32,7 +32,7 @@ class SyncReport:
     added: int = 0
     changed: int = 0
     moved: int = 0
-    """Sources whose text was already known under another name."""
+    """Sources whose text stood under another name, which is gone."""
     removed: int = 0
     unchanged: int = 0
     chunks: int = 0

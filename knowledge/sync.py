@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -56,6 +57,8 @@ class Synchronizer:
     engine: Engine = field(default_factory=Here)
     """Who reads, splits and embeds files before they are stored, as far as it can."""
     _counts: dict[str, int] = field(init=False, default_factory=dict)
+    _left: Counter[str] = field(init=False, default_factory=Counter)
+    """Documents that sources had which are gone: one that turns up elsewhere has moved."""
     _failed: list[Problem] = field(init=False, default_factory=list)
     _warned: list[Problem] = field(init=False, default_factory=list)
     _storing: Storing = field(init=False)
@@ -99,6 +102,7 @@ class Synchronizer:
         )
         self._failed += plan.problems
         self._counts["unchanged"] = len(plan.same)
+        self._left = Counter(before[gone].document_id or "" for gone in plan.gone if gone in before)
         self._read_all(plan, known, before)
         self._switch(plan)
         return SyncReport(
@@ -190,7 +194,9 @@ class Synchronizer:
             )  # fmt: skip
             return
         if twin is not None:
-            self._counts["changed" if was_there else "moved"] += 1
+            moved = not was_there and self._left[twin] > 0
+            self._left[twin] -= moved
+            self._counts["changed" if was_there else "moved" if moved else "added"] += 1
             self.catalog.sources.stage(
                 [entry_for(path, root, stat, looked, document_id=twin, digest=digest)]
             )

@@ -84,6 +84,19 @@ async def test_a_moved_file_keeps_its_vectors(docs: Path, open_library: Open) ->
     assert (await names(library, "red fox hunts"))[0] == "red-foxes.md"
 
 
+async def test_a_copy_of_a_file_that_stays_is_added_and_has_not_moved(
+    docs: Path, open_library: Open
+) -> None:
+    embedder = CountingEmbedder()
+    library = open_library(embedder)
+    await library.add([str(docs)])
+    embedder.texts.clear()
+    (docs / "copy.md").write_text((docs / "foxes.md").read_text())
+    report = await library.sync()
+    assert (report.moved, report.added, report.removed) == (0, 1, 0)
+    assert embedder.texts == []
+
+
 async def test_two_copies_of_a_text_are_one_document_until_both_are_gone(
     docs: Path, open_library: Open
 ) -> None:
