@@ -7,6 +7,9 @@ import sys
 from agent.mcp_entry import Entry
 
 WEB = "web"
+_GIVEN = ("BRAVE_API_KEY", "TAVILY_API_KEY", "AGENT_SEARXNG_URL", "AGENT_ALLOW_HOSTS")
+"""Variables that it searches and fetches by, which no server inherits; empty where they are not
+set."""
 
 
 def built_in() -> tuple[Entry, ...]:
@@ -16,4 +19,5 @@ def built_in() -> tuple[Entry, ...]:
     what lies in the current folder from being taken for ours.
     """
     web = ("-P", "-m", "agent", "mcp", "serve", WEB)
-    return (Entry(WEB, "built-in", command=sys.executable, args=web, enabled=False),)
+    given = {name: f"${{{name}:-}}" for name in _GIVEN}
+    return (Entry(WEB, "built-in", command=sys.executable, args=web, env=given, enabled=False),)

@@ -106,7 +106,8 @@ class Entry:
         if self.url:
             headers = [f"{name}: {value_of('AUTH', v)}" for name, v in self.headers.items()]
             return " ".join([self.url, *(f"({header})" for header in headers)])
-        env = [f"{name}={value_of(name, value)}" for name, value in self.env.items()]
+        given = {} if self.source == "built-in" else self.env
+        env = [f"{name}={value_of(name, value)}" for name, value in given.items()]
         where = f" (in {self.cwd})" if self.cwd else ""
         return join([*env, self.command, *self.args]) + where
 
@@ -123,7 +124,12 @@ class Entry:
 
     @property
     def has_keys(self) -> bool:
-        """Whether it may act in its user's name, by what it is given; what it says is theirs."""
+        """Whether it may act in its user's name, by what it is given; what it says is theirs.
+
+        What is built in is given keys of search engines, which find the same for everybody.
+        """
+        if self.source == "built-in":
+            return False
         told = " ".join([self.command, *self.args, self.url])
         names = (name for name, _ in _VARIABLE.findall(told))
         return bool(self.headers or self.env or any(_SECRET.search(name) for name in names))

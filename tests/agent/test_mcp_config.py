@@ -11,6 +11,7 @@ import pytest
 
 from agent import mcp_config
 from agent.errors import ConfigError
+from agent.mcp_built_in import built_in
 from agent.mcp_config import Loaded
 from agent.mcp_entry import Entry, parse
 from agent.paths import Paths
@@ -75,6 +76,18 @@ def test_a_built_in_server_is_off_until_the_users_file_enables_it(places: Places
     assert web.enabled
     assert web.command == "web"
     assert not web.offers("crawl")
+
+
+def test_our_server_of_the_web_is_given_the_keys_to_search_with_and_shows_none() -> None:
+    (web,) = built_in()
+    given = {"BRAVE_API_KEY": "k", "AGENT_SEARXNG_URL": "http://s:1", "OPENAI_API_KEY": "no"}
+    env = web.launch(given).env
+    assert {name: value for name, value in env.items() if value} == {
+        "BRAVE_API_KEY": "k",
+        "AGENT_SEARXNG_URL": "http://s:1",
+    }
+    assert "BRAVE" not in web.shown
+    assert not web.has_keys  # what it finds is no text of the user's own
 
 
 def test_a_project_cannot_approve_its_own_tools(places: Places) -> None:
