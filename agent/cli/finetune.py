@@ -38,7 +38,8 @@ class FinetuneGroup(Group):
         """Run the command, and tell the room's errors as the agent's.
 
         Raises:
-            AgentError: What the room could not do, with its hint.
+            AgentError: What the room could not do, with its hint; or a package of the extra is not
+                installed, which `agent doctor` does not look for.
         """
         try:
             return super().invoke(ctx)
@@ -46,6 +47,12 @@ class FinetuneGroup(Group):
             raise UsageError(str(error), hint=error.hint) from error
         except FinetuneError as error:
             raise AgentError(str(error), hint=error.hint) from error
+        except ModuleNotFoundError as error:
+            raise AgentError(
+                f"Training needs {error.name}, which is not installed.",
+                hint="pip install -c constraints.txt '.[finetune,local]'"
+                "  (in the project's folder)",
+            ) from error
 
 
 def _module(name: str) -> str:

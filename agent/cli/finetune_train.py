@@ -67,8 +67,8 @@ def train(
 
     The same command goes on with a run that was stopped or killed.
     """
-    if devices is not None:
-        return _print_launch(console, devices, machines)
+    if devices is not None or machines > 1:
+        return _print_launch(console, devices or 1, machines)
     if resume is not None:
         if data or out or recipe or preset or base or pairs or preferences:
             raise UsageError(

@@ -124,6 +124,26 @@ def test_the_memory_is_told_before_training(agent: Agent, base: Path) -> None:
     assert agent("finetune", "train", "--base", "no/where", "--estimate").code == 2
 
 
+def test_for_several_machines_of_one_device_the_command_is_printed_too(
+    monkeypatch: pytest.MonkeyPatch, agent: Agent, tmp_path: Path
+) -> None:
+    words = ["finetune", "train", "set", "--out", str(tmp_path / "run"), "--machines", "2"]
+    monkeypatch.setattr(sys, "argv", ["agent", *words])
+    ran = agent(*words)
+    assert ran.code == 0
+    assert "--num_processes 2 --num_machines 2" in ran.out
+
+
+def test_without_its_packages_it_is_said_what_to_install(
+    agent: Agent, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    ran = agent("finetune", "train", "--preset", "small-cpu", "--base", base, "--estimate")
+    assert ran.code == 1
+    assert "Training needs torch, which is not installed" in ran.err
+    assert "'.[finetune,local]'" in ran.err
+
+
 def test_the_command_for_two_devices_is_printed_and_trains_over_gloo(
     agent: Agent, base: Path, data: Path, tmp_path: Path
 ) -> None:
