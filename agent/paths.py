@@ -23,8 +23,6 @@ class Paths:
     """What can be made again: weights, graphs, cached prefixes."""
     state: Path
     """What is handy to keep: locks, resumable work, logs."""
-    log: Path
-    """The log file, within `state`."""
 
     @property
     def libraries(self) -> Path:
@@ -79,4 +77,4 @@ class Paths:
 
     @classmethod
     def _under(cls, config: Path, data: Path, cache: Path, state: Path) -> Paths:
-        return cls(config / "config.toml", data, cache, state, state / "agent.log")
+        return cls(config / "config.toml", data, cache, state)

@@ -87,7 +87,8 @@ class PrivateStore:
                 raise self._kind.error(
                     f"A newer version of this program wrote {self._kind.name} "
                     f"({version}, this one knows {known}): {self._path}.",
-                    hint="Upgrade: pip install --upgrade understudy",
+                    hint="Upgrade, in the project's folder: git pull &&"
+                    " pip install -c constraints.txt .",
                 )
             for statements in self._kind.versions[version:]:
                 for statement in statements:

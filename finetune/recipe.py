@@ -104,7 +104,7 @@ class Recipe:
     schedule: Literal["linear", "cosine", "constant"] = _setting(
         "cosine", choices=("linear", "cosine", "constant")
     )
-    """How the rate falls after the warm-up."""
+    """How the rate falls after the warm-up: `cosine`, `linear`, or `constant` for not at all."""
     warmup: float = _setting(0.05, least=0.0, most=0.9)
     """The share of the steps over which the rate rises from 0."""
     weight_decay: float = _setting(0.01, least=0.0, most=1.0)

@@ -78,7 +78,8 @@ class Database:
         if version > SCHEMA_VERSION:
             raise LibraryCorrupt(
                 f"The library was written by a newer version ({version} > {SCHEMA_VERSION}).",
-                hint="Upgrade: pip install --upgrade understudy",
+                hint="Upgrade, in the project's folder: git pull &&"
+                " pip install -c constraints.txt .",
             )
         if version == 0:
             self._create()

@@ -1,12 +1,19 @@
 """What the README and the handbook tell a user to type is what the program takes."""
 
+import ast
+import inspect
+import itertools
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+import textwrap
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -14,6 +21,7 @@ import pytest
 from agent.cli.commands import COMMANDS, OPTIONS
 from agent.cli.group import root
 from agent.config import Config, describe
+from finetune.recipe import Dpo, Recipe, change, dumps, preset_names
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "handbook").glob("*.md"))]
@@ -62,6 +70,38 @@ def test_the_table_of_settings_is_that_of_the_program() -> None:
         for s in describe(Config())
     ]
     assert shown == known
+
+
+def test_the_table_of_a_recipes_keys_is_that_of_the_program() -> None:
+    page = (ROOT / "docs" / "handbook" / "fine-tuning-recipe.md").read_text()
+    shown = re.findall(r"^\| `([\w.]+)` \| (unset|`.*?`) \| (.*) \|$", page, re.MULTILINE)
+    values = tomllib.loads(dumps(change(Recipe(), {"dpo": {}})))
+    stage = values.pop("dpo")
+    known = [*_rows(Recipe, values, ""), *_rows(Dpo, stage, "dpo.")]
+    assert shown == known
+    presets = re.findall(r"^\| `([\w-]+)` \|", page.partition("```")[0], re.MULTILINE)
+    assert sorted(presets) == preset_names()
+
+
+def _rows(kind: type, values: dict[str, Any], prefix: str) -> list[tuple[str, str, str]]:
+    """The keys of a class of recipes, as the handbook has them: name, default, meaning."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    docs = {
+        above.target.id: " ".join(below.value.value.split())
+        for above, below in itertools.pairwise(body.body)
+        if isinstance(above, ast.AnnAssign)
+        and isinstance(above.target, ast.Name)
+        and isinstance(below, ast.Expr)
+        and isinstance(below.value, ast.Constant)
+        and isinstance(below.value.value, str)
+    }
+    rows = []
+    for name, value in values.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        default = f"`{text}`" if value not in ("", []) else "unset"
+        rows.append((prefix + name, default, docs[name]))
+    return rows
 
 
 def test_the_path_of_a_newcomer_works_as_the_handbook_shows_it(tmp_path: Path) -> None:

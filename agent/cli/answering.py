@@ -24,7 +24,7 @@ def options(*modes: str) -> Callable[[_Command], _Command]:
                 "--mcp-config",
                 type=click.Path(dir_okay=False, path_type=Path),
                 metavar="FILE",
-                help="Offer the tools of these MCP servers, too.",
+                help="Offer the tools of these MCP servers, too, in the mode agentic.",
             ),
             click.option("--persona", metavar="NAME", help="Who says answers: a persona, or none."),
             click.option(

@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 OPTIONS: tuple[tuple[str, str], ...] = (
     ("-q, --quiet", "Print results and errors only."),
     ("-v, --verbose", "Say what is being done, and print traces of errors."),
-    ("--no-input", "Never prompt, and never wait for standard input."),
+    ("--no-input", "Never prompt; no standard input beside a question."),
     ("--library NAME", "The library to use instead of the configured one."),
 )
 """The options that every command takes, before or after its name."""

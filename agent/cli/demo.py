@@ -51,16 +51,14 @@ def demo(console: Console, model: str | None) -> int:
     if folder is None:
         raise AgentError(
             "The handbook is not installed with the program.",
-            hint="pip install --force-reinstall understudy",
+            hint="pip install --force-reinstall --no-deps .  (in the project's folder)",
         )
     yours = Parts.from_env(
         {"model": model or "embedded", "library": "demo", "mode": "naive", "persona": "none"}
     )
     with TemporaryDirectory(prefix="understudy-demo-", ignore_cleanup_errors=True) as place:
         root = Path(place)
-        paths = replace(
-            yours.paths, data=root / "data", state=root / "state", log=root / "state" / "log"
-        )
+        paths = replace(yours.paths, data=root / "data", state=root / "state")
         parts = Parts(paths, yours.config, notify=console.note)
         try:
             code = _index(console, parts, folder)

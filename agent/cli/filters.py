@@ -35,7 +35,7 @@ def options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--source",
             multiple=True,
             metavar="PATH",
-            help="Only what lies in this file or folder; may be repeated.",
+            help="Only this file or folder, or what matches, e.g. *.pdf; may be repeated.",
         ),
     ):
         function = decorate(function)

@@ -80,7 +80,7 @@ def serve(
     except ImportError as error:
         raise UsageError(
             f"This needs a package that is not installed: {error.name}.",
-            hint="pip install 'understudy[serve]'",
+            hint="pip install -c constraints.txt '.[serve]'  (in the project's folder)",
         ) from error
     from agent.server.keys import Keys, users_file
     from agent.server.logs import JsonLines, silent

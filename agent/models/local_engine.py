@@ -107,7 +107,7 @@ def missing_extra(library: str) -> ModelError:
     """The failure of an import."""
     return ModelError(
         f"Local weights need {library}, which is not installed.",
-        hint="pip install 'understudy[local]'",
+        hint="pip install -c constraints.txt '.[local]'  (in the project's folder)",
     )
 
 

@@ -288,7 +288,7 @@ class Host:
         if (folder := handbook.folder()) is None:
             raise AgentError(
                 "The handbook is not installed with the program.",
-                hint="pip install --force-reinstall understudy",
+                hint="pip install --force-reinstall --no-deps .  (in the project's folder)",
             )
         yours = self._parts
         with TemporaryDirectory(prefix="understudy-demo-", ignore_cleanup_errors=True) as place:

@@ -61,8 +61,8 @@ def chosen(recipe: Recipe, *, cuda: bool) -> bool:
     if not is_installed():
         raise UnslothError(
             "engine: the package unsloth is not installed.",
-            hint="It needs an environment of its own: pip install 'understudy[unsloth]' "
-            "-c constraints-unsloth.txt; or: --set engine=trl",
+            hint="It needs an environment of its own, made in the project's folder: pip install "
+            "-c constraints-unsloth.txt '.[unsloth]'; or: --set engine=trl",
         )
     if not cuda:
         raise UnslothError("engine: unsloth needs a CUDA device.", hint="--set engine=trl")

@@ -159,8 +159,8 @@ def _compare() -> None:
         if reason:
             raise EngineUnavailable(
                 f"The node {node['NodeManagerAddress']} would not make the same index: {reason}.",
-                hint="Install the same on every node: pip install -c constraints.txt"
-                " 'understudy[scale]'",
+                hint="Install the same on every node, in the project's folder:"
+                " pip install -c constraints.txt '.[scale]'",
             )
 
 

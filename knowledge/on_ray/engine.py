@@ -33,7 +33,7 @@ _PREFIX = "understudy-ray-"
 _LOCK = "lock"
 """The file in it that is locked as long as the process lives that waits for the driver. Its number
 would not do: a container that shares the folder counts its processes anew."""
-INSTALL = "pip install 'understudy[scale]'"
+INSTALL = "pip install -c constraints.txt '.[scale]'  (in the project's folder)"
 _ANSWER = 5.0
 """Seconds for a cluster's address to take a connection."""
 _LOOK = 0.2

@@ -66,7 +66,8 @@ class SharedLog:
             if (known := records.get(_FORMAT, wire.FORMAT)) != wire.FORMAT:
                 raise LibraryCorrupt(
                     f"The shared library was written by another version (format {known}).",
-                    hint="Upgrade: pip install --upgrade understudy",
+                    hint="Upgrade, in the project's folder: git pull &&"
+                    " pip install -c constraints.txt .",
                 )
             heads = []
             for name in names:

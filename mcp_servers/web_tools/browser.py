@@ -305,8 +305,8 @@ async def chromium() -> AsyncIterator[Page]:
     except ImportError:
         raise WebError(
             "pages that scripts make need Playwright, which is not installed",
-            hint='Type: pip install "understudy[browser]" (and: playwright install chromium, '
-            "where no Chromium is on this machine).",
+            hint="Type, in the project's folder: pip install -c constraints.txt '.[browser]' (and: "
+            "playwright install chromium, where no Chromium is on this machine).",
         ) from None
     async with contextlib.AsyncExitStack() as stack:
         try:

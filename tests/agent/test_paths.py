@@ -11,7 +11,7 @@ from agent.paths import Paths
 def test_agent_home_holds_everything(tmp_path: Path) -> None:
     paths = Paths.from_env({"AGENT_HOME": str(tmp_path), "XDG_DATA_HOME": "/elsewhere"})
     places = (
-        paths.config_file, paths.data, paths.cache, paths.state, paths.log,
+        paths.config_file, paths.data, paths.cache, paths.state,
         paths.libraries, paths.transcripts,
     )  # fmt: skip
     assert all(place.is_relative_to(tmp_path) for place in places)
@@ -34,7 +34,7 @@ def test_each_xdg_variable_moves_its_own_place() -> None:
     assert paths.libraries == Path("/d/understudy/libraries")
     assert paths.transcripts == Path("/d/understudy/transcripts.db")
     assert paths.cache == Path("/k/understudy")
-    assert paths.log == Path("/s/understudy/agent.log")
+    assert paths.state == Path("/s/understudy")
 
 
 def test_a_relative_xdg_path_is_ignored_as_the_specification_says() -> None:

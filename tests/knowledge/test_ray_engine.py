@@ -240,7 +240,7 @@ def test_without_ray_it_is_said_how_to_install_it(
     monkeypatch.setattr(on_ray, "find_spec", lambda name: None)
     with pytest.raises(EngineUnavailable, match="not installed") as raised:
         add(tmp_path / "library", docs, HashingEmbedder(), RayEngine())
-    assert raised.value.hint == "pip install 'understudy[scale]'"
+    assert "pip install -c constraints.txt '.[scale]'" in raised.value.hint
 
 
 @needs_ray

@@ -292,7 +292,7 @@ async def test_a_missing_extra_says_what_to_install(
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ModelError, match="not installed") as error:
         await open_(weights).warm()
-    assert error.value.hint == "pip install 'understudy[local]'"
+    assert "pip install -c constraints.txt '.[local]'" in error.value.hint
 
 
 async def test_too_little_memory_is_told_with_what_to_do(folder: Path, open_: Open) -> None:
