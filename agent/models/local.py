@@ -95,7 +95,8 @@ class Local:
     async def warm(self) -> None:
         """Load the libraries and the weights; see `ChatModel.warm`."""
         if self._engine is None:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
+            # Cannot be stopped: among the loop's own threads, whoever ends the process sees it.
+            await asyncio.to_thread(self._load)
 
     def count(self, text: str) -> int:
         """By the model's own tokenizer; loads the weights, where `warm` has not."""
@@ -115,6 +116,7 @@ class Local:
         messages = tuple(messages)
         if self._engine is None and not self.has_prefix(messages):
             yield f"Loading {self._path.name}"
+        await self.warm()
         work = _in_thread(self._thread, lambda stop: self._prepare(messages, stop))
         async with aclosing(work) as lines:
             async for line in lines:
@@ -133,14 +135,21 @@ class Local:
                 f"{self.name} cannot call tools.", hint="Ask in another mode: --mode naive"
             )
         messages = tuple(messages)
+        await self.warm()
         work = _in_thread(self._thread, lambda stop: self._answer(messages, max_tokens, stop))
         async with aclosing(work) as deltas:
             async for delta in deltas:
                 yield delta
 
     async def aclose(self) -> None:
-        """Let go of the weights, once what is running has stopped. The next call loads them."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        """Let go of the weights, once what is running has stopped. The next call loads them.
+
+        Weights that are still being loaded go when they are there; that is not waited for.
+        """
+        if self._engine is None and self._loading.locked():
+            self._thread.submit(self._close)
+        else:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
 
     def _found(self) -> Weights:
         if self._weights is None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.agent.models import tiny
 WHO = (Message("user", "Who?"),)
 NO_SYSTEM = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
 Open = Callable[..., Local]
+DEADLINE = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -314,3 +316,30 @@ def test_the_config_of_a_model_within_a_model_names_the_window(tmp_path: Path) -
     config = json.loads((path / "config.json").read_text())
     (path / "config.json").write_text(json.dumps({"text_config": config}))
     assert local_files.find(path).window == tiny.WINDOW
+
+
+async def test_closing_does_not_wait_for_weights_that_are_still_being_loaded(
+    folder: Path, open_: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(Transformers):
+        def __init__(self, weights: Any) -> None:
+            begun.set()
+            assert go_on.wait(DEADLINE)
+            super().__init__(weights)
+
+    monkeypatch.setattr("agent.models.local_transformers.Transformers", Slow)
+    model = open_(folder)
+    try:
+        asking = asyncio.create_task(anext(model.stream(WHO)))
+        assert await asyncio.to_thread(begun.wait, DEADLINE)
+        asking.cancel()
+        async with asyncio.timeout(DEADLINE / 2):
+            await asyncio.gather(asking, return_exceptions=True)
+            await model.aclose()
+    finally:
+        go_on.set()
+    # The next call loads them.
+    async with aclosing(model.stream(WHO, max_tokens=2)) as deltas:
+        assert [delta async for delta in deltas]
