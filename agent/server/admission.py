@@ -171,6 +171,9 @@ class Admission:
             self._idle.clear()
             try:
                 yield ticket
+            except Exception:
+                ticket.ended("failed")
+                raise
             finally:
                 self._tickets.discard(ticket)
                 self._asking.discard(ticket)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from agent.events import Usage
 from agent.server.admission import Admission
+from agent.server.errors import Refused
 from agent.server.metrics import Metrics
 from agent.server.users import User
 from tests.agent.server.guarded import TOKEN, guarded
@@ -52,6 +54,14 @@ async def test_an_ask_of_which_no_end_was_told_was_interrupted() -> None:
     async with Admission(metrics=metrics).admit(ADA):
         pass
     assert figures(metrics.text().decode())['understudy_asks_total{outcome="interrupted"}'] == 1
+
+
+async def test_an_ask_that_was_refused_has_failed_and_was_not_interrupted() -> None:
+    metrics = Metrics()
+    with pytest.raises(Refused):
+        async with Admission(metrics=metrics).admit(ADA):
+            raise Refused(404, "There is no such library.", code="library_not_found")
+    assert figures(metrics.text().decode())['understudy_asks_total{outcome="failed"}'] == 1
 
 
 async def test_requests_are_counted_by_route_and_no_label_names_a_user_or_a_path(
