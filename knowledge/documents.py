@@ -186,10 +186,13 @@ class Documents:
             )
             db.execute(f"DELETE FROM documents WHERE {orphan}")
 
-    def counts(self) -> tuple[int, int, int]:
-        """Stored documents, chunks, and documents with vectors."""
-        ((documents, embedded),) = self._db.rows("SELECT count(*), total(embedded) FROM documents")
-        ((chunks,),) = self._db.rows("SELECT count(*) FROM chunks")
+    def counts(self, *, named: bool = False) -> tuple[int, int, int]:
+        """Stored documents, chunks, and documents with vectors; `named`, those of sources alone."""
+        among = " WHERE {} IN (SELECT document_id FROM sources)" if named else ""
+        ((documents, embedded),) = self._db.rows(
+            f"SELECT count(*), total(embedded) FROM documents{among.format('id')}"
+        )
+        ((chunks,),) = self._db.rows(f"SELECT count(*) FROM chunks{among.format('document_id')}")
         return documents, chunks, int(embedded)
 
 

@@ -255,6 +255,12 @@ class SharedLibrary(library.Library):
         await self._refresh()
         return await super().status()
 
+    def _status(self, at: Shelf) -> LibraryStatus:
+        # What was taken out elsewhere stays in the cache for a while, and is no part of it.
+        documents, chunks, embedded = at.catalog.documents.counts(named=True)
+        whole = super()._status(at)
+        return replace(whole, documents=documents, chunks=chunks, embedded=embedded)
+
     def _nodes(self, at: Shelf) -> list[Node]:
         return State(at.catalog.database, self._node).nodes()
 

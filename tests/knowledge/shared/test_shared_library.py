@@ -50,6 +50,18 @@ async def test_a_sync_drops_only_what_its_own_node_added(open_node: MakeNode, do
     assert await names(other, "blue whale") == ["whales.md"]
 
 
+async def test_the_figures_leave_out_what_another_node_has_taken_out(
+    open_node: MakeNode, docs: Path
+) -> None:
+    one, other = open_node("one", HashingEmbedder()), open_node("other", HashingEmbedder())
+    await one.add([str(docs)])
+    assert (await other.status()).documents == 3
+    await one.remove([str(docs / "foxes.md")])
+    status = await other.status()
+    assert (status.sources, status.documents, status.embedded) == (2, 2, 2)
+    assert status.chunks == (await one.status()).chunks
+
+
 async def test_a_sync_that_changes_nothing_commits_nothing(open_node: MakeNode, docs: Path) -> None:
     one = open_node("one")
     await one.add([str(docs)])
