@@ -27,6 +27,8 @@ _EXAMPLES = 6
 _LISTED = 40
 """Asides and swaps of a card that a model is told."""
 _NUMBERED = re.compile(r"\s*(\d{1,3})\s*[|.):]\s*(\S.*)")
+_START = re.compile(r"(?:\{\d+\}|[^\w\s{}])*")
+"""What may stand before the first word of a sentence: marks, and holes that hold such."""
 _END = re.compile(r"(?:[.!?…]+(?:\s*\{\d+\})*)?\s*\Z")
 """Where a sentence ends: its stop, with the markers behind it."""
 _KEEP = {
@@ -176,7 +178,8 @@ class Tables:
 
 def _cased(found: re.Match[str], *, plain: str, voiced: str) -> str:
     # A capital of the card's own ("I'm") does not open a sentence wherever it stands.
-    opens = not found.start() or not plain[:1].isupper()
+    first = _START.fullmatch(found.string, 0, found.start()) is not None
+    opens = first or not plain[:1].isupper()
     return voiced[:1].upper() + voiced[1:] if opens and found[0][:1].isupper() else voiced
 
 

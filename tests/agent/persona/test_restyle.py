@@ -223,6 +223,15 @@ async def test_a_capital_of_the_cards_own_is_no_capital_in_the_midst_of_a_senten
     assert last.text == "It is lit, methinks [1]. Methinks it is old [2]."
 
 
+async def test_a_capital_of_the_cards_own_stays_behind_a_mark_that_opens_a_sentence() -> None:
+    card = Card("bard", description="A bard.", words={"I think": "methinks"})
+    text = "(I think it is lit [1].) *I think* it is old [2]. Maria, I think it is late [3]."
+    _, last = await restyle(Persona(card, Tables(card)), done(text))
+    assert last.text == (
+        "(Methinks it is lit [1].) *Methinks* it is old [2]. Maria, methinks it is late [3]."
+    )
+
+
 async def test_tables_put_an_aside_before_a_contraction() -> None:
     _, last = await restyle(Persona(CARD, Tables(CARD)), done("It’s safe for you [1]."))
     assert last.text == "Arr, it’s safe for ye [1]."
