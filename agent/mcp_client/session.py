@@ -1,4 +1,4 @@
-"""One connection to one server, from its opening to its end. The only importer of mcp's client.
+"""One connection to one server, from its opening to its end. The only user of the SDK's `Client`.
 
 The protocol is the SDK's: it asks with the newest revision first and falls back to `initialize`.
 Imported late: mcp takes a second.
