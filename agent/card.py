@@ -7,6 +7,7 @@ says nothing about models: how a card is worn is `agent/persona/`.
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
 from dataclasses import dataclass, field, fields
@@ -94,7 +95,7 @@ def read(file: Path) -> Card:
         raise CardError(f"{file} cannot be read: {reason}.") from error
     card = parse(text, where=str(file), name=file.stem)
     if card.adapter:
-        found = file.parent.absolute() / Path(card.adapter).expanduser()
+        found = file.parent.absolute() / os.path.expanduser(card.adapter)
         return Card(**{**_values(card), "adapter": str(found)})
     return card
 

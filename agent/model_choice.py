@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.config import by_comma
@@ -118,7 +118,7 @@ def _model(
     if name.startswith(SCRIPTED):
         from agent.models.scripted import Scripted
 
-        return Scripted.from_file(Path(name.removeprefix(SCRIPTED)).expanduser())
+        return Scripted.from_file(os.path.expanduser(name.removeprefix(SCRIPTED)))
     from agent.models.gateway import Gateway
 
     return Gateway(

@@ -41,7 +41,8 @@ def chat(
         raise UsageError("--continue and --session exclude each other.")
     # `agent serve` gives it a browser in place of a terminal.
     shown = "TEXTUAL_DRIVER" in os.environ
-    if not shown and not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
+    able = os.environ.get("TERM") != "dumb" and is_terminal(sys.stdin) and is_terminal(sys.stdout)
+    if not shown and not able:
         raise UsageError(
             "The chat needs a terminal to show itself in.", hint='agent ask "your question"'
         )

@@ -9,6 +9,7 @@ the thread that all of it runs on and the choice of what to keep; what runs the 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
@@ -72,9 +73,9 @@ class Local:
         """
         self.name = f"{PREFIX}{path}"
         self.store = PrefixStore(prefixes, limit=limit)
-        self._path = Path(path).expanduser().absolute()
+        self._path = Path(os.path.expanduser(path)).absolute()
         self._temperature = temperature or 0.0
-        self._adapter = None if adapter is None else Path(adapter).expanduser().absolute()
+        self._adapter = None if adapter is None else Path(os.path.expanduser(adapter)).absolute()
         self._scale = scale
         self._weights: Weights | None = None
         self._engine: Engine | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -50,14 +51,15 @@ def listed(worn: str, paths: Paths) -> Iterator[tuple[Found, bool]]:
             the others.
         paths: Where cards are.
     """
-    by_path = Path(worn).expanduser().resolve() if worn.endswith(_SUFFIX) else None
+    file = Path(os.path.expanduser(worn))
+    by_path = file.resolve() if worn.endswith(_SUFFIX) else None
     seen = False
     for found in available(paths):
         is_worn = found.name == worn if by_path is None else found.file.resolve() == by_path
         seen = seen or is_worn
         yield found, is_worn
     if by_path is not None and not seen:
-        yield Found(by_path.stem, Path(worn).expanduser(), built_in=False), True
+        yield Found(by_path.stem, file, built_in=False), True
 
 
 def exported(place: Path) -> Card:
@@ -86,7 +88,7 @@ def find(name: str, paths: Paths) -> Card:
         ConfigError: There is none, or it cannot be worn; says why.
     """
     if name.endswith(_SUFFIX):
-        return load(Path(name).expanduser())
+        return load(Path(os.path.expanduser(name)))
     known = {found.name: found for found in available(paths)}
     if name not in known:
         raise ConfigError(

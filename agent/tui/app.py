@@ -24,6 +24,7 @@ from agent.tui.early import Early
 from agent.tui.palette import CommandProvider
 from agent.tui.question import Question
 from agent.tui.reading import Reading
+from agent.tui.terminal import driver
 from agent.tui.widgets.body import Body
 from agent.tui.widgets.composer import Composer
 from agent.tui.widgets.history import HistoryFile
@@ -46,6 +47,7 @@ _LINES = {
     "retry": "/retry", "fork": "/fork", "rewind": "/rewind",
 }  # fmt: skip
 """What the keys of the transcript stand for."""
+_GONE = "If the folder that it was started in has gone: leave, and start it in another one."
 
 
 class Chat(Reading):
@@ -80,7 +82,7 @@ class Chat(Reading):
             last: Go on with the one last written to.
             plain: Be plain, whatever was kept.
         """
-        super().__init__()
+        super().__init__(driver_class=driver())
         self._looks_file = host.state / looks.FILE
         self.looks = looks.load(self._looks_file)
         if plain:
@@ -128,6 +130,10 @@ class Chat(Reading):
         except (AgentError, KnowledgeError) as error:
             self.asking.idle = "not open"
             self.complain(error)
+            self.stand()
+        except OSError as error:  # such as of a folder that was removed while one was in it
+            self.asking.idle = "not open"
+            self.complain(AgentError(f"It cannot be opened: {error}.", hint=_GONE))
             self.stand()
         await self._early.carry_out()
         self.asking.held = False

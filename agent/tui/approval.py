@@ -19,9 +19,11 @@ from textual.widgets.option_list import Option
 from agent.approvals import SHOWN, Decision
 from agent.plain_text import clean
 from agent.tui.screens.form import FormScreen
+from agent.tui.widgets.composer import Composer
 from agent.tui.widgets.safe_text import one_line, shown
 
 if TYPE_CHECKING:
+    from textual.events import Key
     from textual.screen import Screen
 
     from agent.approvals import Answer, Request
@@ -76,6 +78,15 @@ class Approval(ModalScreen[Decision]):
         """The user has answered."""
         chosen = next(choice for choice in _WORDS if choice == event.option.id)
         self.dismiss(Decision(chosen))
+
+    def on_key(self, event: Key) -> None:
+        """Who was typing when this came up goes on typing in the field, and answers nothing."""
+        if not event.is_printable or event.character is None:
+            return
+        event.stop()
+        self.query_one(OptionList).highlighted = None  # so that Enter means nothing yet
+        for composer in self.app.screen_stack[0].query(Composer):
+            composer.text += event.character
 
     def action_deny(self) -> None:
         """Leave without a word."""

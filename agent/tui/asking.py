@@ -109,8 +109,11 @@ class Asking:
     def begin_with(self, answers: Sequence[Answer], turns: Sequence[StoredTurn]) -> None:
         """Another session is open; these are its answers, and the turns that they show."""
         self._turn = None
+        # A copy of what was asked here keeps its sources, which the store does not have.
+        known = {(asked.text, asked.context): asked for asked in self._asked.values()}
         self._asked = {
-            answer.key: Question(turn.question, turn.context)
+            answer.key: known.get((turn.question, turn.context))
+            or Question(turn.question, turn.context)
             for answer, turn in zip(answers, turns, strict=True)
         }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -122,7 +123,11 @@ def _options(about: Mapping[str, Any], titled: str) -> tuple[tuple[str, Any], ..
 
 def _limit(about: Mapping[str, Any], name: str) -> float | None:
     limit = about.get(name)
-    return limit if isinstance(limit, int | float) and not isinstance(limit, bool) else None
+    if not isinstance(limit, int | float) or isinstance(limit, bool):
+        return None
+    with suppress(OverflowError):  # longer than a number can be
+        return float(limit)
+    return None
 
 
 def _number(field: Field, typed: str) -> float:
@@ -130,7 +135,7 @@ def _number(field: Field, typed: str) -> float:
         number = int(typed) if field.kind == "whole" else float(typed)
     except ValueError:
         raise ValueError(f"must be {_WORDS[field.kind]}") from None
-    if not math.isfinite(number):  # JSON has no other
+    if isinstance(number, float) and not math.isfinite(number):  # JSON has no other
         raise ValueError(f"must be {_WORDS[field.kind]}")
     _within(field, typed, number, "")
     return number

@@ -6,6 +6,7 @@ the app calls them in a thread where they may take long.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -170,7 +171,7 @@ class Host:
         store = self.transcripts
         info = store.info(session)
         text = write(info, store.turns(session), store.summaries(session))
-        file = Path(path).expanduser() if path else _free(Path(f"session-{session}.{form}"))
+        file = Path(os.path.expanduser(path)) if path else _free(Path(f"session-{session}.{form}"))
         if file.exists():
             raise UsageError(f"There is a file {file} already.", hint="Name another one.")
         try:
@@ -231,12 +232,16 @@ class Host:
             AgentError: It cannot have this value, and the old one holds.
         """
         paths = self._parts.paths
+        others = {key: value for key, value in self._overrides.items() if key != name}
         if text:
-            self._made({**self._overrides, name: parse(name, text, name)})
-            config_file.set_value(paths, name, text)
+            self._made({**others, name: parse(name, text, name)})
+            kept = config_file.set_value(paths, name, text)
+            self._again(others)
+            if getattr(self._parts.config, name) != kept:  # a flag or a variable goes before it
+                self._again({**others, name: kept})
         else:
             config_file.unset_value(paths, name)
-        self._again({key: value for key, value in self._overrides.items() if key != name})
+            self._again(others)
         held = getattr(self._parts.config, name)
         assert held is None or isinstance(held, str | int | float)
         return held

@@ -40,6 +40,7 @@ def commands(stage: Stage) -> list[Command]:
         asked = Question(rest) if rest else stage.asked(selected(stage))
         if stage.busy:
             raise UsageError("An answer is being given.", hint="Esc stops it.")
+        _ = stage.talk.session  # an error where none is open
         modes = [mode for mode in stage.talk.host.modes if mode != "auto"]
         await stage.show(
             CompareScreen(

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from agent.tui.actions.stage import Stage
 
+_HITS = 1000
+"""Turns that a search of the list finds: those of one long session must not hide the others."""
+
 
 def commands(stage: Stage) -> list[Command]:
     """Those of this subject."""
@@ -55,6 +58,8 @@ def commands(stage: Stage) -> list[Command]:
         stage.put(Question(turns[turn - 1].question, turns[turn - 1].context))
 
     async def rename(rest: str) -> None:
+        if not rest:
+            raise UsageError("There is no title.", hint="/rename TITLE")
         await asyncio.to_thread(talk.host.transcripts.rename, kept(stage), rest)
         stage.tell("Renamed.")
 
@@ -102,7 +107,7 @@ async def browse(stage: Stage) -> None:
     host = stage.talk.host
     store = await asyncio.to_thread(lambda: host.transcripts)
     actions = SessionActions(
-        search=store.search,
+        search=lambda words: store.search(words, limit=_HITS),
         delete=store.delete,
         rename=store.rename,
         export=lambda session: str(host.export(session, "md")),

@@ -46,6 +46,8 @@ def commands(stage: Stage) -> list[Command]:
 
         if talk.in_demo:
             raise UsageError("The demo has settings of its own.", hint="/new leaves it.")
+        if stage.busy:  # what is changed could not hold for the session that is open
+            raise UsageError("An answer is being given.", hint="Esc stops it.")
         screen = SettingsScreen(
             lambda: [*talk.host.settings(), *kept_looks(stage.looks)],
             lambda name, text: keep(stage, name, text),

@@ -123,13 +123,17 @@ class LibraryScreen(ListScreen[None]):
                 note = "Nothing is here yet: a adds a file, a folder or a web page."
             if note is not None:
                 self.note(note)
+            shown = set(self._stale)
             for n, source in enumerate(self._sources, 1):
                 if source.state == "indexed":
                     changed = await self._library.stale(source.source)
                     (self._stale.add if changed else self._stale.discard)(source.source)
-                if n % _AT_ONCE == 0:
+                # To fill it anew takes long where there are thousands.
+                if n % _AT_ONCE == 0 and self._stale != shown:
+                    shown = set(self._stale)
                     self._refill()
-            self._refill()
+            if self._stale != shown:
+                self._refill()
         except (AgentError, KnowledgeError) as error:
             self.note("")
             self.fail(error)
@@ -234,6 +238,6 @@ class LibraryScreen(ListScreen[None]):
             self.fail(error)
         finally:
             self._job = self._progress = None
-            if self.is_mounted:
+            if self.is_attached:  # and the app is not being left
                 self.refresh_bindings()
                 self._load(note)

@@ -5,6 +5,7 @@ Shows; sources are opened and files written by what it is given.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,7 +190,7 @@ class ReportScreen(Screen[None]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Write the file; where that cannot be, its name stays to be mended."""
         event.stop()
-        file = Path(event.value.strip()).expanduser()
+        file = Path(os.path.expanduser(event.value.strip()))
         try:
             self._actions.export(file)
         except (AgentError, OSError) as error:

@@ -21,7 +21,7 @@ class Body(Container):
     DEFAULT_CSS = """
     Body { height: 1fr; layout: vertical; }
     Body > Transcript { height: 1fr; width: 1fr; padding: 0 1; }
-    Body > Citations { display: none; height: 40%; width: 1fr; }
+    Body > Citations { display: none; height: 40%; min-height: 4; width: 1fr; }
     Body > Citations.shown { display: block; }
     Body.-wide { layout: horizontal; }
     Body.-wide > Citations { width: 34%; min-width: 36; max-width: 60; height: 1fr; }

@@ -74,6 +74,21 @@ async def test_a_tool_asks_and_leaving_the_question_means_no() -> None:
     assert [decision.answer for decision in asked.decisions] == ["deny", "deny", "always"]
 
 
+async def test_who_was_typing_when_it_came_up_types_on_and_answers_nothing() -> None:
+    asked = Asked()
+    request = Request("tool", "Call send?", '{"to": "x"}', "It sends out.", "mail", "send")
+    async with asked.app.run_test() as pilot:
+        await opened(asked.app, pilot)
+        await pilot.press(*"When is")
+        await asked.put(pilot, request)
+        await pilot.press("space", *"it?", "enter")
+        assert isinstance(asked.app.screen, Approval)
+        assert asked.app.composer.text == "When is it?"
+        await pilot.press("down", "enter")
+        await asked.worker.wait()
+    assert [decision.answer for decision in asked.decisions] == ["once"]
+
+
 async def test_a_form_is_filled_in_with_its_defaults_standing_there() -> None:
     asked = Asked()
     async with asked.app.run_test(size=(100, 50)) as pilot:

@@ -316,3 +316,21 @@ async def test_tokens_that_change_nothing_of_how_it_stands_cost_the_app_nothing(
         await ask(app, pilot, "q")
         assert len(answers(app)[0].split()) == 200
         assert stood < 10
+
+
+async def test_no_command_ends_the_chat_where_no_session_is_open() -> None:
+    class Broken(FakeHost):
+        @contextmanager
+        def open_session(
+            self, *, resume: str | None = None, last: bool = False
+        ) -> Iterator[Session]:
+            raise FileNotFoundError(2, "No such file or directory")
+            yield  # type: ignore[unreachable]
+
+    app = Chat(Broken())
+    async with app.run_test() as pilot:
+        await until(pilot, said(app, "No such file or directory"))
+        for line in ("/compare Has the Moon air?", "/export md ~nobody-at-all/x.md", "/cost"):
+            await send(app, pilot, line)
+        await until(pilot, said(app, "The library is not open."))
+        await until(pilot, said(app, "This session: 0 questions"))

@@ -16,6 +16,7 @@ from agent.paths import Paths
 from agent.session import Session
 from agent.transcripts import Transcripts
 from agent.tui.app import Chat
+from agent.tui.question import Question
 from agent.tui.screens.sessions import SessionsScreen
 from tests.agent.tui.chat_host import (
     DEADLINE,
@@ -253,3 +254,73 @@ async def test_a_question_that_is_sent_while_a_session_opens_goes_to_that_one() 
         host.go_on.set()
         await until(pilot, lambda: questions(app) == ["two"] and not app.busy)
         assert sorted(info.title for info in store().sessions()) == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/export md ~nobody-at-all/x.md",
+        "/model scripted:~nobody-at-all/x.toml",
+        "/persona ~nobody-at-all/x.toml",
+    ],
+)
+async def test_a_home_that_nobody_has_is_a_file_that_is_not_there(line: str) -> None:
+    app = chat()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await ask(app, pilot, "one")
+        await send(app, pilot, line)
+        await until(pilot, said(app, "No such file or directory"))
+        await ask(app, pilot, "two")
+
+
+async def test_a_search_finds_other_sessions_beside_a_long_one() -> None:
+    kept = store()
+    for title, turns in (("long", 30), ("short", 1)):
+        session = kept.create(title)
+        for n in range(turns):
+            turn = kept.begin(session, f"What of the pump, {n}?")
+            text = "The pump." if title == "long" else "The pump " + "and more " * 50
+            kept.append(session, turn, [Done(text, "ungrounded", "m", "m")], state="done")
+    kept.close()
+    app = chat()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await opened(app, pilot)
+        screen = await browse(app, pilot)
+        await pilot.press("slash", *"pump")
+        await until(pilot, lambda: screen._hits is not None)
+        assert len(screen.keys) == 2
+
+
+async def test_settings_are_not_changed_while_an_answer_is_given() -> None:
+    app = Chat(FakeHost(Waiting(name="waiting")))
+    async with app.run_test(size=(120, 30)) as pilot:
+        await send(app, pilot, "first")
+        await until(pilot, lambda: answers(app) == ["So"])
+        await send(app, pilot, "/settings")
+        await until(pilot, refused(app, 1))
+        assert len(app.screen_stack) == 1
+        await pilot.press("escape")
+        await until(pilot, lambda: not app.busy)
+
+
+async def test_a_rename_without_a_title_leaves_the_one_there_is() -> None:
+    app = chat()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await ask(app, pilot, "one")
+        await send(app, pilot, "/rename")
+        await until(pilot, said(app, "There is no title. /rename TITLE"))
+        assert app.talk.id is not None
+        assert app.talk.host.transcripts.info(app.talk.id).title == "one"
+
+
+async def test_a_question_of_some_sources_is_asked_of_them_again_in_a_copy() -> None:
+    app = chat()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await opened(app, pilot)
+        app.ask(Question("@moon.txt Has it air?", sources=("/notes/moon.txt",)))
+        await until(pilot, lambda: questions(app) and not app.busy)
+        await send(app, pilot, "/fork")
+        await until(pilot, lambda: app.talk.ready and questions(app) and not app.busy)
+        await until(pilot, lambda: len(app.talk.host.transcripts.sessions()) == 2)
+        await until(pilot, lambda: app.transcript.answers and app.transcript.answers[-1].n == 1)
+        assert app.asked(app.transcript.answers[-1]).sources == ("/notes/moon.txt",)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from textual.widgets import Input
 
@@ -14,6 +16,7 @@ from agent.tui.host import Host
 from agent.tui.screens.library import LibraryScreen
 from agent.tui.screens.settings import SettingsScreen
 from agent.tui.screens.welcome import WelcomeScreen
+from agent.wiring import Parts
 from tests.agent.tui.chat_host import FakeHost, answers, ask, opened, parts, said, send, told, until
 
 
@@ -166,3 +169,16 @@ async def test_servers_and_checks_are_told() -> None:
         await until(pilot, said(app, "FAILED disk: It is full. to mend it: Make room."))
         await send(app, pilot, "/mcp")
         await until(pilot, said(app, "To try them: agent mcp list"))
+
+
+async def test_what_is_changed_in_the_settings_holds_at_once_whatever_was_given() -> None:
+    def given(overrides: Mapping[str, Any], notify: Callable[[str], None]) -> Parts:
+        return parts({"mode": "naive", **overrides}, notify)
+
+    host = Host(given)
+    assert host.config.mode == "naive"
+    host.keep("mode", "cag")
+    assert host.config.mode == "cag"
+    assert Config.load(Paths.from_env()).mode == "cag"
+    host.keep("mode", "")
+    assert host.config.mode == "naive"

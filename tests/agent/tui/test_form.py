@@ -83,3 +83,11 @@ def test_what_does_not_fit_says_why(about: dict[str, Any], typed: str, why: str)
 
 def test_what_has_a_default_need_not_be_typed() -> None:
     assert value(only({"type": "integer", "default": 3}, required=True), "") is None
+
+
+def test_a_figure_longer_than_any_number_is_told_and_ends_nothing() -> None:
+    long = "9" * 400
+    assert value(only({"type": "integer"}), long) == int(long)
+    with pytest.raises(ValueError, match="must be a number"):
+        value(only({"type": "number"}), long)
+    assert value(only({"type": "integer", "minimum": 10**400}), "3") == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from textual.widgets import Input, Static
 
 from agent.tui.screens.library import LibraryScreen
 from knowledge.library import Library
-from tests.agent.tui.screen_samples import Host, Shelf, shelf
+from tests.agent.tui.screen_samples import Host, Shelf, shelf, source
 
 
 def _text(screen: LibraryScreen, name: str) -> str:
@@ -145,3 +146,44 @@ def test_snapshot(snap_compare: Any, size: tuple[int, int], theme: str) -> None:
     app = Host(LibraryScreen(library))
     app.theme = theme
     assert snap_compare(app, terminal_size=size, run_before=settle)
+
+
+async def test_the_app_can_be_left_in_the_middle_of_a_sync() -> None:
+    class Slow(Shelf):
+        async def sync(self, *, progress: Any = None) -> Any:
+            try:
+                return await super().sync(progress=progress)
+            finally:  # as a thread whose end is waited for, while the screen goes
+                while screen.query("#find"):
+                    await asyncio.sleep(0.01)
+
+    screen = LibraryScreen(Slow(shelf().all))
+    app = Host(screen)
+    async with app.run_test() as pilot:
+        await _settle(pilot)
+        await pilot.press("s")
+        while not screen.busy:
+            await pilot.pause(0.01)
+        app.exit()
+    assert app.return_code == 0
+
+
+async def test_a_list_of_which_nothing_has_changed_is_filled_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    library = Shelf([source(f"/notes/{n}.md") for n in range(1000)])
+    screen = LibraryScreen(library)
+    fill, filled = screen.fill, list[int]()
+
+    def counted(*args: Any) -> None:
+        filled.append(1)
+        fill(*args)
+
+    monkeypatch.setattr(screen, "fill", counted)
+    async with Host(screen).run_test() as pilot:
+        await _settle(pilot)
+        assert len(filled) == 1
+        library.changed.add("/notes/700.md")
+        screen._load()
+        await _settle(pilot)
+        assert "1 changed" in _text(screen, "head")

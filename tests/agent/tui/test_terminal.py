@@ -39,10 +39,10 @@ class Terminal:
         )  # fmt: skip
         return done.stdout
 
-    def start(self, *words: str) -> None:
+    def start(self, *words: str, term: str = "tmux-256color") -> None:
         """Run `agent` with some words, in place of what ran before."""
         program = shlex.join([sys.executable, "-m", "agent", *words])
-        self._run("respawn-pane", "-k", f"exec {program}")
+        self._run("respawn-pane", "-k", "-e", f"TERM={term}", f"exec {program}")
 
     def type(self, text: str) -> None:
         self._run("send-keys", "-l", text)
@@ -67,13 +67,21 @@ class Terminal:
         wait_for(shown, lambda: f"{words} without {gone!r}:\n{seen}")
         return seen
 
-    def kill_program(self) -> None:
+    def paste(self, text: bytes) -> None:
+        """Paste as a terminal does that has been asked to mark what is pasted."""
+        file = self._place / "pasted"
+        file.write_bytes(text)
+        self._run("load-buffer", str(file))
+        self._run("paste-buffer", "-p")
+
+    def asked(self, format: str) -> str:
+        """What tmux knows of the terminal."""
+        return self._run("display-message", "-p", format).strip()
+
+    def kill_program(self, number: signal.Signals = signal.SIGKILL) -> None:
         """End what runs in it, without asking: as kill -9."""
-        os.kill(int(self._run("display-message", "-p", "#{pane_pid}")), signal.SIGKILL)
-        wait_for(
-            lambda: self._run("display-message", "-p", "#{pane_dead}").strip() == "1",
-            lambda: "it lives on",
-        )
+        os.kill(int(self.asked("#{pane_pid}")), number)
+        wait_for(lambda: self.asked("#{pane_dead}") == "1", lambda: "it lives on")
 
     def close(self) -> None:
         self._run("kill-server")
@@ -174,6 +182,31 @@ def test_a_whole_evening_with_it(terminal: Terminal, tmp_path: Path) -> None:
     terminal.start("chat", "--continue")
     terminal.until("What is lost?", "Slowly", "stopped before its end")
     terminal.press("C-q")
+
+
+def test_a_paste_that_is_no_text_is_put_in_harmlessly(terminal: Terminal) -> None:
+    terminal.start("chat")
+    terminal.until("Welcome to Understudy")
+    terminal.press("Escape")
+    terminal.until(gone="Welcome")
+    terminal.paste(b"a \x1b[31mred\x1b[0m word\nand \x07 caf\xe9 ")
+    terminal.until("a \u241b[31mred\u241b[0m word", "and \u2407 caf\ufffd")
+    terminal.press("C-u")
+    terminal.type("Is it empty?")
+    terminal.until("The sources do not say.")
+
+
+def test_one_that_is_told_to_end_gives_the_terminal_back(terminal: Terminal) -> None:
+    terminal.start("chat")
+    terminal.until("Welcome to Understudy")
+    assert terminal.asked("#{alternate_on} #{mouse_any_flag}") == "1 1"
+    terminal.kill_program(signal.SIGTERM)
+    assert terminal.asked("#{alternate_on} #{mouse_any_flag}") == "0 0"
+
+
+def test_a_terminal_that_can_draw_nothing_is_none(terminal: Terminal) -> None:
+    terminal.start("chat", term="dumb")
+    terminal.until("The chat needs a terminal to show itself in.")
 
 
 def test_where_there_is_no_terminal_it_says_what_to_do() -> None:
