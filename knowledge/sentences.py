@@ -2,8 +2,9 @@
 
 Rules only: no model, no data files, standard library. Reads the text as the readers of this room
 write it: Markdown or prose, `#` headings, `- ` lists, table rows with ` | `. It knows English
-abbreviations; other languages fare well where a sentence starts with a capital letter or ends
-with a full stop of its own script. It is not a Markdown parser, and does not judge what is said.
+abbreviations and German dates; other languages fare well where a sentence starts with a capital
+letter or ends with a full stop of its own script. It is not a Markdown parser, and does not judge
+what is said.
 
 Method: lines become blocks (a paragraph, a list item, a heading, a table row, a line of code); a
 block of prose is cut at each terminator whose left word and right word allow it, after the
@@ -56,7 +57,7 @@ _FIRST_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _BEFORE_NAME = _words(
     "mr mrs ms mx dr prof gen col capt cpt lt sgt cpl maj cmdr adm rep sen gov rev hon pres supt "
     "messrs mme mlle fr br e.g i.e eg ie viz vs cf ca approx resp esp incl excl transl repr illus "
-    "misc fig figs eq eqs eqn tbl ed eds"
+    "misc fig figs eq eqs eqn tbl ed eds bzw vgl ggf evtl inkl zzgl z.b d.h"
 )
 """A sentence does not end after these: a name or an explanation follows."""
 _BEFORE_NUMBER = _words(
@@ -71,6 +72,10 @@ _MAY_END = _words(
     "pub publ intl natl govt dist div st mt hrs hr lbs oz ft yr yrs sec secs mins"
 )
 """A sentence ends after these only where the next word is one that opens sentences."""
+_GERMAN_MONTHS = _words(
+    "januar jänner februar märz april mai juni juli august september oktober november dezember"
+)
+"""A sentence does not end between the day and these: "am 4. Mai 1908"."""
 _OPENERS = _words(
     "the a an it its this that these those he she they we you i his her their our my your in on "
     "at by for from with without as if when while after before during since although though but "
@@ -280,8 +285,12 @@ def _ends(text: str, start: int, end: int, stop: re.Match[str]) -> bool:
     tail = _WORD_BEFORE.search(window)
     before = (tail[0] if tail else "").lstrip("-.'’")
     begins = stop.start() - len(before)
-    own_line = begins == start or (text[begins - 1] == "\n" and "." in before)
+    # "**4. Parking.** …": a number opens its line behind emphasis, too.
+    opens_line = begins - start <= 3 and not text[start:begins].strip("*_")
+    own_line = opens_line or (text[begins - 1] == "\n" and "." in before)
     if own_line and _NUMBERING.match(before):
+        return False
+    if after in _GERMAN_MONTHS and before.isdigit() and len(before) <= 2:
         return False
     word = before.lower()
     opens = following.isupper() and after in _OPENERS

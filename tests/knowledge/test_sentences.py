@@ -24,6 +24,8 @@ def cut(text: str) -> list[str]:
         ["He was born on St. Helena.", "Apple Inc. Chairman Levinson agreed."],
         ["It holds.[3]", "That is doubted.[citation needed]", "(It was true.)", "Done."],
         ["It melts at 1500 °C.", "Nonetheless it holds."],
+        ["Er wurde am 4. Mai 1908 gegründet.", "Er gilt, z.B. Montags, bis zum 30. September."],
+        ["**4. Parking.**", "It is limited.", "**1914.**", "War came."],
         ["It runs on linux.", "then it stops, approx. five times."],
         ["今日は晴れ。", "明日は「雨。」", "終わり。"],
     ],

@@ -1,7 +1,8 @@
 """What can be quoted: the sentences of the passages, each with what stands around it.
 
-A sentence that announces (`Run this:`) takes along the list or the code that it announces. A
-heading or a question is never an answer; it lends its words to what follows it.
+A sentence that announces (`Run this:`) takes along the list or the code that it announces; a lead
+in bold (`**Parking.** …`) and what is taken back (`… It is not true.`) the sentence behind them. A
+heading, the head of a table or a question is never an answer; it lends its words to what follows.
 """
 
 from __future__ import annotations
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
 
 _ITEM = re.compile(r"[^\S\n]*(?:[-*+•]|\d{1,3}[.)])[^\S\n]+\S")
 _FENCE = re.compile(r"[^\S\n]{0,3}(?:`{3,}|~{3,})")
+_HEAD_OF_TABLE = re.compile(r"[ \t|]*\n(?=[^\n]*\|)(?=[^\n]*-)[|: \t-]+(?:\n|\Z)")
+"""What stands behind the last cell of a table's head: the line of dashes under it."""
+_LEAD = re.compile(r"(?:^|\n)[\s>]*(?:(?:[-*+•]|\d{1,3}[.)])\s+)?\*\*(?=\S)[^*\n]{1,60}\*\*[.:]?\Z")
+_TAKEN_BACK = re.compile(
+    r"(?:but |however, )?(?:it|this|that)(?:['’]s| is| was| has been| has proved| proved)"
+    r"(?: \w+)? (?:not (?:true|so|the case|correct)|untrue|false|wrong|incorrect|mistaken|denied"
+    r"|disproved|refuted|retracted|withdrawn|cancelled|revoked|an? (?:myth|error|mistake|hoax))\b",
+    re.IGNORECASE,
+)
+"""How a sentence begins that takes back the one before it."""
 _POINTING_WORDS = """
 he she it they this these that those his her its their such both
 """
@@ -79,7 +90,7 @@ def quotable(text: str) -> list[str]:
         said = text[span.start : span.end]
         if span.start < taken or not _WORDS.search(said) or _asks(said) or _is_heading(text, span):
             continue
-        taken = _announced(text, spans, i)
+        taken = _reach(text, spans, i)
         found.append(" ".join(text[span.start : taken].split()))
     return found
 
@@ -96,12 +107,13 @@ def _of_passage(n: int, passage: Passage) -> list[Unit]:
     taken = 0
     for i, span in enumerate(spans):
         if flags[i]:
-            heading = (heading if i and flags[i - 1] else ()) + words[i]
+            # The head of a table stands under the heading that is over it.
+            nested = (i and flags[i - 1]) or _heads_table(text, span)
+            heading = (heading if nested else ()) + words[i]
             continue
         if span.start < taken or not words[i] or asks[i]:
             continue
-        end = _announced(text, spans, i)
-        taken = end
+        end = taken = _reach(text, spans, i)
         body = text[span.start : end]
         found.append(
             Unit(
@@ -127,7 +139,12 @@ def _asks(sentence: str) -> bool:
 
 def _is_heading(text: str, span: Span) -> bool:
     line = text.rfind("\n", 0, span.start) + 1
-    return re.fullmatch(r"[^\S\n]*#{1,6}[^\S\n]*", text[line : span.start]) is not None
+    hashes = re.fullmatch(r"[^\S\n]*#{1,6}[^\S\n]*", text[line : span.start])
+    return hashes is not None or _heads_table(text, span)
+
+
+def _heads_table(text: str, span: Span) -> bool:
+    return "|" in text[span.start : span.end] and bool(_HEAD_OF_TABLE.match(text, span.end))
 
 
 def words_of(place: str) -> str:
@@ -135,8 +152,22 @@ def words_of(place: str) -> str:
     return re.sub(r"\b(?:pp?\.|lines?) \d+(?:-\d+)?", "", place)
 
 
+def _reach(text: str, spans: Sequence[Span], i: int) -> int:
+    """Where the unit that begins with sentence `i` ends."""
+    span, behind = spans[i], spans[i + 1] if i + 1 < len(spans) else spans[i]
+    between, said = text[span.end : behind.start], text[behind.start : behind.end]
+    if behind is not span and not between.strip() and between.count("\n") < 2:
+        if _TAKEN_BACK.match(said):
+            return behind.end
+        if _LEAD.match(text[max(0, text.rfind("\n", 0, span.start)) : span.end]) and not _asks(
+            said
+        ):
+            return _announced(text, spans, i + 1)
+    return _announced(text, spans, i)
+
+
 def _announced(text: str, spans: Sequence[Span], i: int) -> int:
-    """Where the unit that begins with sentence `i` ends: past the list or code it announces."""
+    """Where sentence `i` ends: past the list or code it announces."""
     end = spans[i].end
     if not text[spans[i].start : end].rstrip("*_ ").endswith(":"):
         return end

@@ -235,13 +235,14 @@ def _windows(blocks: Sequence[Passage]) -> Iterator[_Window]:
 
 def _cut(text: str) -> Iterator[tuple[int, int]]:
     """Runs of whole sentences, as long as they may be, that tile a text but for white space."""
-    start = end = -1
+    start, end = -1, 0
     for span in sentences(text):
         if start >= 0 and span.end - start > _WINDOW:
             yield start, end
             start = -1
         if start < 0:
-            start = span.start if end < 0 else end + _blank(text[end : span.start])
+            # With its markup: a heading without its hashes would pass for a statement.
+            start = end + _blank(text[end : span.start])
         end = span.end
     if start >= 0:
         yield start, end

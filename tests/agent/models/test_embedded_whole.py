@@ -171,6 +171,13 @@ def test_what_is_read_sentence_by_sentence_is_what_can_be_quoted() -> None:
     assert quotable(text) == [unit.flat for unit in units([block(text, "a.md")])]
 
 
+async def test_a_heading_that_opens_a_document_is_not_quoted() -> None:
+    text = "# Voyage 118: cargo in hold 1\n\nLoaded at Kiel.\n\nTimber lies in hold 1."
+    answer = await said(Embedded(None), asked("What cargo is in hold 1?", [block(text, "v.md")]))
+    assert "Timber" in answer
+    assert "Voyage" not in answer
+
+
 def test_windows_tile_the_blocks_and_are_found_again_in_them() -> None:
     study = Study(BLOCKS, None, None)
     at: dict[int, int] = {}

@@ -104,6 +104,29 @@ def test_headings_and_questions_are_not_quotable() -> None:
     assert found("# Title\n\nIs it? It is.") == ["It is."]
 
 
+@pytest.mark.parametrize("rule", ["|---|:-:|", "--- | ---"])
+def test_the_head_of_a_table_is_not_quotable_but_lends_its_words_to_the_rows(rule: str) -> None:
+    text = f"# Drills\n\n| Kind | Last held |\n{rule}\n| Fire | 11 May |\n\nNo more."
+    assert found(text) == ["Fire | 11 May", "No more."]
+    row, _ = units([Passage("c", "d", "s", "", "", 0, 0, text, 1.0)])
+    assert [word.text for word in row.heading] == ["Drills", "Kind", "Last", "held"]
+
+
+def test_a_bold_lead_is_quoted_with_what_it_leads_and_never_alone() -> None:
+    text = "**4. Parking.** It is limited. It is free.\n\n- **Fees.** None."
+    assert found(text) == ["**4. Parking.** It is limited.", "It is free.", "**Fees.** None."]
+    assert found("**Closed on Mondays.**\n\nThe rest.") == ["**Closed on Mondays.**", "The rest."]
+
+
+def test_what_the_next_sentence_takes_back_is_not_quoted_without_it() -> None:
+    text = "There is a rumour that it will close. It is not true. It stays."
+    assert found(text) == ["There is a rumour that it will close. It is not true.", "It stays."]
+    assert found("One thing is right.\n\nIt is not true of others.") == [
+        "One thing is right.",
+        "It is not true of others.",
+    ]
+
+
 def test_a_long_announced_block_is_cut_at_a_line() -> None:
     items = "\n".join(f"- item number {i}" for i in range(100))
     first = found(f"All:\n{items}")[0]
