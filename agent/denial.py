@@ -23,7 +23,13 @@ _NEGATION = re.compile(
     r"|\b(?:never|none|nobody|nothing|neither|nor|without|cannot)\b|n['’]t\b"
     r"|\b(?:deny|den(?:ies|ied|ying)|refut(?:e[sd]?|ing)|disprov(?:e[sdn]?|ing)"
     r"|reject(?:s|ed|ing)?)\b"
-    rf"|(?<!not )(?<!never )(?<!n['’]t )\b{FAILED}",
+    rf"|(?<!not )(?<!never )(?<!n['’]t )\b{FAILED}"
+    # Where nothing goes on behind it: in "all except Jones voted" the verb is not denied.
+    r"|\bexcept\b(?=(?:\s+(?:for|on|in|at|by|to|the|an?|his|her|its|their))*(?:\s+[\w'’-]+){1,2}"
+    r"\s*(?:[,;:.!?)]|\Z))"
+    # German, Dutch, French.
+    r"|\b(?:nicht|nichts|kein(?:e[mnrs]?)?|niemand|niemals|nirgends|niet|geen|nooit)\b"
+    r"|\b(?:ne\b|n['’])(?=[^,;:.!?]{0,80}\b(?:pas|jamais|aucune?|rien|personne|plus)\b)",
     re.IGNORECASE,
 )
 _DISOWNED = re.compile(

@@ -42,6 +42,7 @@ _HEDGE = re.compile(
     r"|tr(?:y|ies|ied|ying)|threaten(?:s|ed)?|offer(?:s|ed)?|scheduled|supposed|likely|meant"
     r"|believed|thought|assumed|suspected|presumed|rumou?red|reputed|claimed"
     r"|seem(?:s|ed)?|appear(?:s|ed)?)\s+to\b"
+    r"|\b(?:is|are|was|were|been)\s+(?:\w+\s+)?(?:planned|scheduled|proposed)\b(?=\s+for\b)"
     rf"|\b{_DUE}"
     # The verb, not what somebody has: "his claim to the throne", "a legal claim to land".
     rf"|(?<!['’]s\s)(?<!\b(?:an|my|no)\s)(?<!\b(?:the|any|its|his|her|our)\s)(?<!\ba\s)"

@@ -1,7 +1,7 @@
 """Figures in a text: what number they are, and what unit of measure stands at them.
 
 Reads digits and English number words alike, so that `1,200`, `twelve hundred` and `1.2 thousand`
-are one number. It converts no units and reads no dates.
+are one number. It converts no units; of dates it knows no more than that a day of a month is one.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ _UNITS = {
     "cm": "centimetre centimetres centimeter centimeters", "m": "metre metres meter meters",
     "km": "kilometre kilometres kilometer kilometers", "mile": "miles", "inch": "inches",
     "ft": "foot feet", "yard": "yards", "ml": "millilitre millilitres milliliter milliliters",
-    "l": "litre litres liter liters", "gallon": "gallons", "percent": "%", "dollar": "$ dollars",
-    "euro": "€ euros", "pound": "£ pounds", "cent": "cents", "°c": "celsius", "°f": "fahrenheit",
+    "l": "litre litres liter liters", "gallon": "gallons", "percent": "%",
+    "dollar": "$ dollars usd", "euro": "€ euros eur", "pound": "£ pounds gbp", "cent": "cents",
+    "°c": "celsius", "°f": "fahrenheit",
     "byte": "bytes", "kb": "", "mb": "", "gb": "", "tb": "", "watt": "watts w", "kw": "", "mw": "",
     "acre": "acres", "hectare": "hectares ha", "knot": "knots kn kt kts", "fathom": "fathoms",
     "league": "leagues", "furlong": "furlongs", "degree": "degrees °", "kelvin": "kelvins",
@@ -57,8 +58,10 @@ _PHRASES = {
     "°f": r"(?:degrees?|°)\s*(?:f\b|fahrenheit)",
     "mile": r"mph\b",
     "km": r"k(?:m/?h|ph)\b",
+    "am": r"a\.?m\b",
+    "pm": r"p\.?m\b",
 }
-"""Units of several words or signs, and speeds by what is covered; patterns."""
+"""Units of several words or signs, speeds by what is covered, the halves of a day; patterns."""
 _UNIT = {word: unit for unit, words in _UNITS.items() for word in (unit, *words.split())}
 _LENGTHS = frozenset(["mm", "cm", "m", "km", "mile", "inch", "ft", "yard"])
 _TIME_WORDS = "second minute hour day week month quarter year decade century"
@@ -78,8 +81,12 @@ _PHRASE_AT = [
     for unit, pattern in _PHRASES.items()
 ]
 _THING_AT = re.compile(r"[\s\u00a0\u202f-]+([^\W\d_]{3,}s)\b")
+_MONTH_AT = re.compile(
+    r"\s+(?:of\s+)?(Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?"
+    r"|Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\b"
+)
 _NO_THING = frozenset(["less", "plus", "minus", "times", "across", "versus", "perhaps", "always"])
-_CURRENCY = re.compile(r"([$€£])\s?\Z")
+_CURRENCY = re.compile(r"([$€£]|\b(?:USD|EUR|GBP))\s?\Z")
 _RATE = re.compile(
     r"(?:\b(?:per|each|every)\s+|/\s?|\ban?\s+)([^\W\d_]+)\b(?!\s+(?:ago|later|after|before|earlier))",
     re.IGNORECASE,
@@ -104,7 +111,8 @@ class Figure(NamedTuple):
     bare: bool
     """It is the word `one` alone, which seldom counts."""
     thing: str
-    """The plural that stands at it and is no known unit; empty where none does."""
+    """The plural that stands at it and is no known unit, or the month of which it is a day; empty
+    where none does."""
     at: Span
     """Where it stands in the text that `joined` gives; its unit is beside it."""
 
@@ -211,7 +219,7 @@ def _next(text: str, tokens: list[re.Match[str]], i: int) -> str | None:
 
 def _unit(text: str, start: int, end: int) -> str:
     if money := _ends(_CURRENCY, text, start):
-        return _UNIT[money[1]]
+        return _UNIT[money[1].lower()]
     for unit, phrase in _PHRASE_AT:
         if phrase.match(text, end):
             return unit
@@ -228,6 +236,8 @@ def _unit(text: str, start: int, end: int) -> str:
 
 
 def _thing(text: str, end: int) -> str:
+    if month := _MONTH_AT.match(text, end):
+        return month[1].lower()
     after = _THING_AT.match(text, end)
     return after[1].lower() if after and after[1].lower() not in _NO_THING else ""
 

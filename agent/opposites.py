@@ -21,8 +21,9 @@ most | least fewest;
 before | after;
 win wins won | lose loses lost;
 victory | defeat;
-accept accepts accepted approve approves approved | reject rejects rejected refuse refuses
+accept accepts accepted approve approves approved granted | reject rejects rejected refuse refuses
   refused;
+carried | defeated;
 open opens opened | close closes closed;
 begin begins began begun start starts started | end ends ended finish finishes finished stop stops
   stopped;

@@ -1,11 +1,11 @@
 """How well a passage bears out a claim that does not quote it: by words, numbers and negation.
 
-A measure of overlap, not of truth. A number that the passage does not hold, another unit of
-measure at a number, a name it does not know, a "not" or a "myth" on one side only, "rose" for
-"fell", a condition, a story or a hope taken for a fact: each alone keeps a claim from being
-supported. Not seen are two things that have changed places, a name or a number of the passage that
-belongs to something else in it, and one wrong word among many that is none of these. Its threshold
-and what that lets through are in docs/LOG.md.
+A measure of overlap, not of truth. A number that the passage does not hold, or in another row of a
+table, another unit of measure at a number, a name it does not know, a "not" or a "myth" on one side
+only, "rose" for "fell", a condition, a story or a hope taken for a fact: each alone keeps a claim
+from being supported. Not seen are two things that have changed places, a name or a number of the
+passage's prose that belongs to something else in it, and one wrong word among many that is none of
+these. Its threshold and what that lets through are in docs/LOG.md.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from agent.frames import unreal
 from agent.hedges import hedged
 from agent.names import names, unknown
 from agent.numerals import NUMBER_WORDS, Figure, figures, rates, times
+from agent.tables import of_another_row
 from knowledge.lexical import terms
 from knowledge.sentences import sentences
 from knowledge.types import Span
@@ -76,8 +77,8 @@ def support(claim: str, passage: str, about: str = "") -> Support | None:
 
     The score is the share of the claim's content words, by weight, that the quoted sentences (or
     `about`) hold, those elsewhere in the passage counting half. A number that does not stand in
-    the passage, or not with that unit, makes it 0. A name that stands nowhere, or what
-    `contradicts` the claim, keeps it below `ENOUGH`.
+    the passage, or not with that unit, makes it 0. A name that stands nowhere, a number of another
+    row (see `tables`), or what `contradicts` the claim, keeps it below `ENOUGH`.
 
     Args:
         claim: A sentence without markers.
@@ -119,8 +120,10 @@ def support(claim: str, passage: str, about: str = "") -> Support | None:
         return Support(0.0, span)
     near = covered(quoted | given)
     score = near + _ELSEWHERE * (covered(everything) - near)
-    if any(everything.isdisjoint(terms(name)) for name in strange) or contradicts(
-        claim, passage[span.start : span.end]
+    if (
+        any(everything.isdisjoint(terms(name)) for name in strange)
+        or of_another_row(claim, passage, _words, numbers)
+        or contradicts(claim, passage[span.start : span.end])
     ):
         score = min(score, _UNSUPPORTED)
     return Support(score, span)
@@ -168,6 +171,10 @@ def _of_one_measure(one: Figure, other: Figure) -> bool:
     if one.unit and other.unit:
         return one.unit == other.unit or {one.unit, other.unit} in _SCALES_OF_DEGREES
     return not (one.unit and other.thing) and not (one.thing and other.unit)
+
+
+def _words(text: str) -> set[str]:
+    return content(text).keys() - _NUMBER_STEMS
 
 
 def _held(text: str) -> set[str]:

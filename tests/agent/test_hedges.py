@@ -36,6 +36,8 @@ def score(claim: str, passage: str) -> float:
         ("The tower was demolished in 1950.", "The tower is due to be demolished in 1950."),
         ("The cream cures cancer.", "The company claims to cure cancer."),
         ("The programme reduced waste.", "The programme aims to reduce waste."),
+        ("The bridge opened in May 1990.", "The opening of the bridge is planned for May 1990."),
+        ("The ship was bunkered at Bremerhaven.", "The next bunkering is planned for Bremerhaven."),
     ],
 )  # fmt: skip
 def test_what_is_not_said_as_a_fact_does_not_bear_out_a_plain_claim(

@@ -28,6 +28,8 @@ def score(claim: str, passage: str) -> float:
         ("The railway opened in 1904.", "The railway closed in 1904."),
         ("The law permits fishing in the harbour.", "The law forbids fishing in the harbour."),
         ("The first keeper was Tom Reed.", "The last keeper was Tom Reed."),
+        ("The council granted the permit of Holm.", "The council refused the permit of Holm."),
+        ("The motion of Holm was carried in May.", "The motion of Holm was defeated in May."),
     ],
 )  # fmt: skip
 def test_the_opposite_in_the_same_words_is_not_supported(claim: str, passage: str) -> None:
