@@ -7,21 +7,26 @@ Imported late: jsonschema takes a while.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
+from urllib.parse import unquote
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 from referencing import Registry
 
-_LEFT_OUT = {"pattern", "patternProperties", "$schema", "$id"}
-"""Expressions, which can be made to run for ever, and what would bring them back by another name:
-a part of a schema that names its own dialect is checked by that dialect's rules."""
+_EXPRESSIONS = {"pattern", "patternProperties"}
+"""They can be made to run for ever."""
+_DIALECTS = {"$schema", "$id"}
+"""What would bring them back by another name: a part of a schema that names its own dialect is
+checked by that dialect's rules."""
 _REST = {"additionalProperties", "unevaluatedProperties"}
 """What means the properties that no expression has named."""
-_BY_NAME = {"properties", "$defs", "definitions", "dependentSchemas"}
+_BY_NAME = {"properties", "$defs", "definitions", "dependentSchemas", "dependencies"}
 """Schemas by names, which are no keywords."""
 _VALUES = {"enum", "const", "default", "examples"}
-"""What holds no schema."""
+"""What holds no schema, unless a reference leads into it."""
+_REFERENCES = {"$ref", "$dynamicRef"}
 _LONGEST = 500
 """Characters of what is wrong: it may quote what the schema allows."""
 
@@ -29,9 +34,9 @@ _LONGEST = 500
 def misfit(schema: dict[str, Any], arguments: dict[str, Any]) -> str:
     """What is wrong with arguments by their schema; empty if they fit."""
     try:
-        plain = _plain(schema)
-        Draft202012Validator.check_schema(plain)
-        validator = Draft202012Validator(plain, registry=Registry())
+        checked = plain(schema, _EXPRESSIONS | _DIALECTS)
+        Draft202012Validator.check_schema(checked)
+        validator = Draft202012Validator(checked, registry=Registry())
         error = best_match(validator.iter_errors(arguments))
     except Exception:  # no schema, or one that turns in circles or overflows: a stranger's affair
         return ""
@@ -42,19 +47,22 @@ def misfit(schema: dict[str, Any], arguments: dict[str, Any]) -> str:
     return said if len(said) <= _LONGEST else said[:_LONGEST] + " …"
 
 
-def _plain(schema: Any) -> Any:
-    """The same without what is not checked."""
+def plain(schema: Any, left_out: Set[str] = _EXPRESSIONS) -> Any:
+    """A schema without what is not to be checked; at least, without its expressions."""
     if isinstance(schema, list):
-        return [_plain(part) for part in schema]
+        return [plain(part, left_out) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    out = _LEFT_OUT | (_REST if "patternProperties" in schema else set())
-    plain: dict[str, Any] = {}
+    out = left_out | (_REST if "patternProperties" in schema else set())
+    kept: dict[str, Any] = {}
     for key, value in schema.items():
         if key in _VALUES:
-            plain[key] = value
+            kept[key] = value
+        elif key in _REFERENCES and isinstance(value, str):
+            if not _VALUES & set(unquote(value).split("/")):
+                kept[key] = value
         elif key in _BY_NAME and isinstance(value, dict):
-            plain[key] = {name: _plain(part) for name, part in value.items()}
+            kept[key] = {name: plain(part, left_out) for name, part in value.items()}
         elif key not in out:
-            plain[key] = _plain(value)
-    return plain
+            kept[key] = plain(value, left_out)
+    return kept

@@ -121,6 +121,11 @@ class Connections:
             for s in self.states
             if s.state in ("failed", "refused")
         ]
+        found += [
+            f"{name}: It has not answered within {_PATIENCE:g} seconds of its start. This answer "
+            "goes without its tools; a later one of this conversation has them, if it does."
+            for name in (self._client.late if self._client is not None else ())
+        ]
         new = [text for text in found if text not in self._told]
         self._told.update(new)
         return new

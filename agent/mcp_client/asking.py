@@ -6,7 +6,6 @@ with that form's defaults where the person left something out, or none at all.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -80,20 +79,22 @@ def _filled(schema: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
 def _misfit(schema: dict[str, Any], content: dict[str, Any]) -> str:
     """What is wrong with answers by the form; empty if they fit, or if the form is none."""
     from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import SchemaError, best_match
+    from jsonschema.exceptions import best_match
     from referencing import Registry
-    from referencing.exceptions import Unresolvable
+
+    from agent.arguments import plain
 
     if unknown := content.keys() - schema.get("properties", {}).keys():
         return f"the form has no field {min(unknown)!r}"
     try:
-        Draft202012Validator.check_schema(schema)
+        form = plain(schema)
+        Draft202012Validator.check_schema(form)
         # An empty registry: nothing that a form names is fetched.
         checker = Draft202012Validator(
-            schema, registry=Registry(), format_checker=Draft202012Validator.FORMAT_CHECKER
+            form, registry=Registry(), format_checker=Draft202012Validator.FORMAT_CHECKER
         )
         error = best_match(checker.iter_errors(content))
-    except (SchemaError, Unresolvable, re.error):
+    except Exception:  # none, or one that turns in circles: a stranger's affair
         return ""
     if error is None:
         return ""

@@ -113,6 +113,11 @@ class McpClient:
         ready = (held for held in self._held.values() if not held.error)
         return tuple(tool for held in ready for tool in held.tools.values())
 
+    @property
+    def late(self) -> tuple[str, ...]:
+        """The servers that are still being started."""
+        return tuple(name for name, task in self._looking.items() if not task.done())
+
     def tool(self, server: str, name: str) -> Definition | None:
         """One of them as it is now, whether its server is ready or not."""
         held = self._held.get(server)

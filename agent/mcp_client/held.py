@@ -83,6 +83,7 @@ class Held:
                 await self._list(session)
             except Lost:
                 await self._list(await self._connected())
+            self.error = self.hint = ""
         except Lost as lost:
             raise self._failed(McpFailed(f"The connection ended: {lost}.")) from lost
         except AgentError as error:
@@ -127,7 +128,8 @@ class Held:
                     raise self._failed(self._died(tool, lost, again)) from lost
                 again = True
             except AgentError as error:
-                raise self._failed(error) from error
+                # One call has failed, and the server may be well.
+                raise (self._named if self.alive else self._failed)(error) from error
         raise McpFailed(
             f"MCP server {self.entry.name}: {tool} was described otherwise when it was allowed.",
             hint="Call it again: it is asked about as it is now.",
@@ -187,9 +189,13 @@ class Held:
         )
 
     def _failed(self, error: AgentError) -> McpFailed:
-        """Noted, and named by its server."""
+        """It cannot be used, which is noted."""
         self.error, self.hint = str(error), error.hint
         self._failed_at = time.monotonic()
+        return self._named(error)
+
+    def _named(self, error: AgentError) -> McpFailed:
+        """Logged, and named by its server."""
         if not self.refused:
             self.log.note(str(error))
         told = McpFailed(f"MCP server {self.entry.name}: {error}", hint=error.hint)

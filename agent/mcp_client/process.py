@@ -24,6 +24,8 @@ _GRACE = 2.0
 _TERM = 1.0
 """Seconds from SIGTERM to SIGKILL."""
 _POLL = 0.01
+_LOOK = 0.5
+"""Seconds between two looks whether a process is still there."""
 _INHERITED = (
     "HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR",
     "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR",
@@ -124,6 +126,12 @@ class ServerProcess:
         assert self._process.stdin is not None
         self._process.stdin.write(data)
         await self._process.stdin.drain()
+
+    async def gone(self) -> None:
+        """Wait for its end, and then a moment for what it said last."""
+        while self._process.returncode is None:
+            await asyncio.sleep(_LOOK)
+        await asyncio.sleep(_LOOK)
 
     async def settle(self) -> None:
         """Wait a moment for a process whose output has ended, so that `ending` can be told."""

@@ -38,9 +38,11 @@ _PAGES = 50
 _CLOSING = 8.0
 """Seconds to close before the rest is cancelled."""
 
-# It logs what it also raises, with traces that would tear a terminal's page.
-logging.getLogger("mcp").addHandler(logging.NullHandler())
-logging.getLogger("mcp").propagate = False
+# The SDK logs what it also raises, and what servers send amiss, with traces that would tear a
+# terminal's page. Its client has a name of its own.
+for _name in ("mcp", "client"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
+    logging.getLogger(_name).propagate = False
 
 
 class Session:

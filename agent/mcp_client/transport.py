@@ -6,6 +6,7 @@ how the process ended, what is left of its group, and how long a message may be.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
     from agent.mcp_client.log import ServerLog
     from agent.mcp_entry import Launch
+
+_STRAYS = 100
+"""Lines that are no messages, and that are read without a pause for others: a server may print by
+the million."""
 
 
 class Transport:
@@ -94,13 +99,16 @@ class Transport:
         write, leaving = anyio.create_memory_object_stream[SessionMessage](0)
 
         async def receive() -> None:
+            strays = 0
             async with arrived:
                 try:
                     while line := await process.read_line():
                         if message := self._message(line):
                             await arrived.send(message)
+                        elif (strays := strays + 1) % _STRAYS == 0:
+                            await asyncio.sleep(0)
                 except McpFailed as error:
-                    self._why = str(error)
+                    self._why = str(error).rstrip(".")
                 except (OSError, anyio.ClosedResourceError, anyio.BrokenResourceError):
                     pass
                 finally:
@@ -113,9 +121,15 @@ class Transport:
                     with suppress(OSError):  # that it is gone, its output says
                         await process.write(text.encode() + b"\n")
 
+        async def watch() -> None:
+            # A child of the server's may hold its output open, which then never ends.
+            await process.gone()
+            self._silent()
+
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(receive)
             tasks.start_soon(send)
+            tasks.start_soon(watch)
             try:
                 yield read, write
             finally:

@@ -15,6 +15,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.shared.message import SessionMessage
 from pydantic import ValidationError
 
+from agent.arguments import plain
 from agent.mcp_client.shapes import Attachment, Definition, Outcome
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ class Completing:
     """A stream of messages whose results all say whether they are complete.
 
     From 2026-07-28 on a result says so in `resultType`, and one that does not is complete
-    (specification 2026-07-28, basic/patterns/mrtr); the SDK refuses it.
+    (specification 2026-07-28, basic/patterns/mrtr); the SDK refuses it. It also runs the regular
+    expressions of the schemas that tools give for their results: those are left out here.
     """
 
     def __init__(self, stream: Messages, modern: Callable[[], bool]) -> None:
@@ -140,12 +142,16 @@ class Completing:
         return await self._stream.__aexit__(kind, error, trace)
 
     def _whole(self, message: SessionMessage | Exception) -> SessionMessage | Exception:
-        if (
-            isinstance(message, SessionMessage)
-            and isinstance(message.message, types.JSONRPCResponse)
-            and self._modern()
-        ):
-            message.message.result.setdefault("resultType", "complete")
+        if not isinstance(message, SessionMessage):
+            return message
+        if isinstance(message.message, types.JSONRPCResponse):
+            result = message.message.result
+            if self._modern():
+                result.setdefault("resultType", "complete")
+            tools = result.get("tools")
+            for tool in tools if isinstance(tools, list) else ():
+                if isinstance(tool, dict) and "outputSchema" in tool:
+                    tool["outputSchema"] = plain(tool["outputSchema"])
         return message
 
 

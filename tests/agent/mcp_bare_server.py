@@ -1,12 +1,15 @@
 """An MCP server of the standard library alone, over pipes: `python mcp_bare_server.py REVISION`.
 
 It says to the letter what a revision has, and leaves out what the SDK's server would never leave
-out. Its tools ask the user for something, by a form or by a page, or answer in the old way.
+out. Its tools ask the user for something, by a form or by a page, or answer in the old way; or it
+does what no server of the SDK's would.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from typing import Any
 
@@ -22,9 +25,16 @@ ODD = {
     "properties": {"a": True, "b": {"type": "string", "pattern": "((("}, "c": {"default": {}}},
 }
 """A form that is none: to be stood."""
+ENDLESS = {"type": "string", "pattern": "^(a+)+$", "default": "a" * 64 + "!"}
+"""What takes for ever to be checked, and a text to check."""
 ASKED: dict[str, dict[str, Any]] = {
     "form": {"mode": "form", "message": "Where to?", "requestedSchema": FORM},
     "odd": {"mode": "form", "message": "?", "requestedSchema": ODD},
+    "endless": {
+        "mode": "form",
+        "message": "?",
+        "requestedSchema": {"type": "object", "properties": {"a": ENDLESS}},
+    },
     "page": {"mode": "url", "message": "Log in.", "url": "https://example.org/log-in"},
 }
 
@@ -53,6 +63,15 @@ def call(asked: dict[str, Any]) -> dict[str, Any]:
         return text("plain")
     if name == "broken":
         return {"content": "none"}
+    if name == "expression":
+        return {**text("x"), "structuredContent": {"a": ENDLESS["default"]}}
+    if name == "noise":
+        print("\n" * 50_000, *(["x"] * 50_000), sep="\n", flush=True)
+        say(method="notifications/progress", params={"\x1b[31m": 1})
+        return text("quiet again")
+    if name == "orphan":
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        os._exit(7)
     if sys.argv[1] >= "2026":
         if answers := params.get("inputResponses"):
             return {"resultType": "complete", **text(answers["it"])}
@@ -79,8 +98,10 @@ def answer(asked: dict[str, Any]) -> None:
             schema = {"type": "object", "properties": {}}
             tools = [
                 {"name": name, "inputSchema": schema}
-                for name in ("plain", "broken", "locked", *ASKED)
+                for name in ("plain", "broken", "locked", "noise", "orphan", *ASKED)
             ]
+            promised = {"type": "object", "properties": {"a": ENDLESS}}
+            tools.append({"name": "expression", "inputSchema": schema, "outputSchema": promised})
             result = {"tools": tools, "ttlMs": 0, "cacheScope": "private"}
         case "tools/call" if asked["params"]["name"] == "locked":
             pages = [{**ASKED["page"], "elicitationId": "1"}]

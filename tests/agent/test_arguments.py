@@ -61,6 +61,13 @@ def test_a_schema_that_cannot_be_checked_asks_for_nothing(
                 }
             }
         },
+        {
+            "properties": {
+                "n": {"$ref": "#/properties/m/default"},
+                "m": {"default": {"pattern": "(a+)+$"}},
+            }
+        },
+        {"properties": {"n": {"$ref": "#/x/%65num"}}, "x": {"enum": {"pattern": "(a+)+$"}}},
     ],
 )
 def test_an_expression_that_would_run_for_ever_is_not_run(schema: dict[str, Any]) -> None:

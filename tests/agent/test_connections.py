@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from agent.approvals import Decision, Request
 from agent.budget import Budget, Limits
 from agent.connections import Connections
@@ -90,6 +92,20 @@ async def test_a_server_that_does_not_start_is_told_and_the_library_still_answer
     )
     notes = [e.text for e in events if isinstance(e, Status) and e.stage == "note"]
     assert any(note.startswith("town: ") for note in notes)
+    assert isinstance(events[-1], Done)
+
+
+async def test_a_server_that_is_slow_to_start_is_told_and_the_library_still_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.connections._PATIENCE", 0.1)
+    library = MemoryLibrary({"moon.txt": "The Moon has no air."})
+    connected = connections(tmp_path, args=("-c", "import time; time.sleep(600)"))
+    events = await ask(
+        session(Scripted(["The Moon has no air. [1]"]), connected, library), "Has the Moon air?"
+    )
+    notes = [e.text for e in events if isinstance(e, Status) and e.stage == "note"]
+    assert any(note.startswith("town: It has not answered within 0.1 seconds") for note in notes)
     assert isinstance(events[-1], Done)
 
 

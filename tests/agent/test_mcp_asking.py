@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -121,6 +122,39 @@ async def test_a_form_that_is_none_harms_nothing(tmp_path: Path, revision: str) 
         answer = json.loads((await opened.call("bare", "odd", {})).text)
         assert answer["action"] == "cancel"
         assert (await opened.call("bare", "plain", {})).ok
+
+
+async def test_an_expression_of_a_form_or_a_result_that_would_run_for_ever_is_not_run(
+    tmp_path: Path, revision: str
+) -> None:
+    async with asyncio.timeout(60), client(tmp_path, revision, Person(Reply("accept"))) as opened:
+        answer = json.loads((await opened.call("bare", "endless", {})).text)
+        assert answer["content"] == {"a": "a" * 64 + "!"}
+        assert (await opened.call("bare", "expression", {})).ok
+
+
+async def test_what_a_server_says_amiss_is_not_written_on_the_terminal(
+    tmp_path: Path, revision: str
+) -> None:
+    written: list[str] = []
+    terminal = logging.Handler()
+    terminal.emit = lambda record: written.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger().addHandler(terminal)
+    try:
+        async with client(tmp_path, revision, None) as opened:
+            assert (await opened.call("bare", "noise", {})).text == '"quiet again"'
+    finally:
+        logging.getLogger().removeHandler(terminal)
+    assert written == []
+
+
+async def test_a_server_that_ends_is_noticed_though_a_child_holds_its_output(
+    tmp_path: Path, revision: str
+) -> None:
+    async with client(tmp_path, revision, None) as opened:
+        with pytest.raises(McpFailed, match="died during orphan: it ended with exit code 7"):
+            await opened.call("bare", "orphan", {})
+        assert (await opened.call("bare", "plain", {})).text == '"plain"'
 
 
 async def test_a_result_that_is_none_is_told_in_a_line(tmp_path: Path, revision: str) -> None:

@@ -143,6 +143,15 @@ async def test_progress_is_told_and_puts_the_time_limit_off(tmp_path: Path) -> N
         assert (await opened.call("fix", "echo", {"text": "still there"})).ok
 
 
+async def test_a_call_that_fails_does_not_take_a_server_away_that_is_well(tmp_path: Path) -> None:
+    async with client(tmp_path, fixture(timeout=0.5)) as opened:
+        with pytest.raises(McpFailed, match="no sign of progress"):
+            await opened.call("fix", "hang", {})
+        await opened.open()
+        assert opened.states()[0].state == "ready"
+        assert "echo" in [tool.name for tool in opened.tools]
+
+
 async def test_closing_ends_what_the_server_has_started(tmp_path: Path) -> None:
     async with client(tmp_path, fixture()) as opened:
         child = int((await opened.call("fix", "child", {})).text)
