@@ -101,7 +101,7 @@ def offer_documents(server: MCPServer[Any], library: Open) -> None:
         assert isinstance(answer, dict)
         cursor = (ctx.params or {}).get("cursor") or "0"
         documents = await _named(library)
-        if not cursor.isdecimal() or int(cursor) > len(documents):
+        if not cursor.isdecimal() or len(cursor) > 12 or int(cursor) > len(documents):
             raise MCPError(INVALID_PARAMS, "There is no such page: begin without a cursor.")
         start = int(cursor)
         page = [_resource(name, info) for name, info in documents[start : start + _PAGE]]

@@ -9,7 +9,8 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -30,6 +31,8 @@ LIMIT = 19_000
 preview of 2 KB."""
 _SECONDS = 1.0
 """Between two signs of life that no person would miss."""
+_BEAT = 10.0
+"""Seconds between two signs of life of work that says nothing itself; clients wait for longer."""
 
 logger = logging.getLogger(__name__)
 
@@ -153,6 +156,23 @@ class Ticker:
     def is_due(self) -> bool:
         """Whether nothing has been told for so long that anything is worth telling."""
         return time.monotonic() >= self._due
+
+
+@asynccontextmanager
+async def beating(context: Context, text: str) -> AsyncGenerator[None, None]:
+    """While open, the client is told every few seconds that a call goes on."""
+
+    async def tell() -> None:
+        ticker = Ticker(context)
+        while True:
+            await asyncio.sleep(_BEAT)
+            await ticker.tell(text)
+
+    task = asyncio.create_task(tell())
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 def _text(value: Any) -> str:

@@ -58,6 +58,8 @@ async def over_stdio(server: Server, close: Callable[[], Awaitable[None]]) -> No
             loop.add_signal_handler(number, stop, 128 + number)
     try:
         await server.run_stdio_async()
+    except* BrokenPipeError:
+        pass  # whoever started it has gone, and hears no more
     finally:
         await close()
 
@@ -88,8 +90,9 @@ async def over_http(
             allowed_origins=[f"http://{name}" for name in names],
         ),
     )
+    # What it has to say goes where all logs go: that a client listened to the end is no error.
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE
+        app, log_config=None, access_log=False, timeout_graceful_shutdown=_GRACE
     )
     try:
         await uvicorn.Server(config).serve(sockets=[bound])

@@ -20,7 +20,16 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 from knowledge.errors import GuardError, ReadError
-from mcp_servers.results import LIMIT, Ticker, fitting, in_words, tool, until_ended, weight
+from mcp_servers.results import (
+    LIMIT,
+    Ticker,
+    beating,
+    fitting,
+    in_words,
+    tool,
+    until_ended,
+    weight,
+)
 
 if TYPE_CHECKING:
     from knowledge.library import Progress, SyncReport
@@ -125,6 +134,7 @@ class _Tools:
     async def fetch(
         self,
         url: Url,
+        ctx: Context,
         next: Annotated[str, Field(description="Read on: `next` of the part before.")] = "",
         max_chars: Annotated[int, Field(ge=500, le=_MOST_CHARS)] = _CHARS,
         browser: Annotated[bool, Field(description="Run its scripts in a browser.")] = False,
@@ -135,9 +145,10 @@ class _Tools:
             page, start = await self._part(next)
         else:
             with _telling(url):
-                page, state = await until_ended(
-                    self._web.page(url, max_age=0.0 if fresh else _FRESH, browser=browser)
-                )
+                async with beating(ctx, "Waiting for the page"):
+                    page, state = await until_ended(
+                        self._web.page(url, max_age=0.0 if fresh else _FRESH, browser=browser)
+                    )
         data: dict[str, Any] = {"url": page.url, "snapshot": _kept(page.snapshot, state)}
         if start == 0:
             data |= _about(page)
@@ -158,6 +169,7 @@ class _Tools:
     async def extract(
         self,
         url: Url,
+        ctx: Context,
         schema: Annotated[dict[str, Any], Field(description="JSON Schema of an object.")],
         selectors: Annotated[
             dict[str, str], Field(description="CSS selectors by path, where known.")
@@ -175,7 +187,8 @@ class _Tools:
             return _extracted(page, state, found.as_json())
 
         with _telling(url):
-            return await until_ended(work())
+            async with beating(ctx, "Waiting for the page"):
+                return await until_ended(work())
 
     async def crawl(
         self,

@@ -35,6 +35,8 @@ _SITEMAPS = 20
 _SITEMAP_BYTES = 50 * 1024 * 1024
 """Of one sitemap, unpacked: what the protocol allows."""
 _ROBOTS_AGE = 24 * 3600.0
+_LOST_AGE = 60.0
+"""Seconds until rules that could not be had are asked for again."""
 _KEPT = 7 * 24 * 3600.0
 """Seconds for which an unfinished crawl can go on."""
 
@@ -146,16 +148,16 @@ class Crawler:
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
         known = self._robots.get(origin)
-        if known and self.clock() - known[0] < _ROBOTS_AGE:
+        if known and self.clock() - known[0] < (_LOST_AGE if known[1].lost else _ROBOTS_AGE):
             return known[1]
         try:
             copy = await self.fetcher.get(f"{origin}/robots.txt", max_age=_ROBOTS_AGE)
             found = robots.parse(copy.data)
         except FetchFailed as error:
             none = error.status is not None and 400 <= error.status < 500 and error.status != 429
-            found = Robots() if none else robots.NOTHING
-        except FetchRefused:
-            found = robots.NOTHING
+            found = Robots() if none else robots.lost(error)
+        except FetchRefused as error:
+            found = robots.lost(error)
         self._robots[origin] = (self.clock(), found)
         return found
 
@@ -195,8 +197,10 @@ class _Run:
         state = self._state
         is_start = found.url == self._start
         rules = await self._crawler.rules(found.url)
-        why = ""
-        if not rules.allows(found.url):
+        why, hint = "", "fetch reads this one page of it."
+        if rules.lost:
+            why, hint = f"its robots.txt cannot be read: {rules.lost}", rules.lost.hint
+        elif not rules.allows(found.url):
             why = "not allowed by robots.txt"
         elif rules.delay > LONGEST_DELAY:
             why = f"the site asks for {rules.delay:g} seconds between pages"
@@ -204,9 +208,7 @@ class _Run:
             state.skip(found.url, why)
             if is_start:
                 state.end("done")
-                raise FetchRefused(
-                    f"it must not be crawled: {why}", hint="fetch reads this one page of it."
-                )
+                raise FetchRefused(f"it must not be crawled: {why}", hint=hint)
             return
         try:
             copy = await self._crawler.fetcher.get(
@@ -261,14 +263,17 @@ class _Run:
         state = self._state
         try:
             listed = await asyncio.to_thread(read_sitemap, _unpacked(copy))
-            inner = listed.sitemaps[:_SITEMAPS]
+            inner, kind = listed.sitemaps[:_SITEMAPS], "a sitemap"
             for url in inner:
+                if self._crawler.clock() >= self._end:
+                    kind = "a sitemap that took too long to be read whole"
+                    break
                 listed = Sitemap((*listed.pages, *await self._inner_sitemap(url)), ())
         except ReadError as error:
             state.fail(found.url, str(error))
             return
         self._add(list(listed.pages), 0)
-        state.skip(found.url, "a sitemap")
+        state.skip(found.url, kind)
 
     async def _inner_sitemap(self, url: str) -> tuple[str, ...]:
         with suppress(GuardError, ReadError):

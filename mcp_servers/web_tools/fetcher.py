@@ -109,7 +109,8 @@ class Fetcher:
             except FetchFailed as error:
                 tries += 1
                 wait = self._wait(error, tries)
-                self.pace.hold(target.authority, wait)
+                # No longer: whoever asks next would wait for hours, and be told nothing.
+                self.pace.hold(target.authority, min(wait, _PATIENCE))
                 if tries > self._retries or not _may_pass(error):
                     raise
                 if wait > _PATIENCE:

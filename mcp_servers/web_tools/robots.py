@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
+
+if TYPE_CHECKING:
+    from knowledge.errors import GuardError
 
 NAME = "understudy"
 """Our product token: what a site's rules may call us."""
@@ -30,6 +34,8 @@ class Robots:
     rules: tuple[tuple[bool, str], ...] = ()
     delay: float = 0.0
     """Seconds that a site asks to leave between two requests."""
+    lost: GuardError | None = None
+    """Why they could not be had, where they could not."""
 
     def allows(self, url: str) -> bool:
         """Whether a page may be fetched: the longest rule that fits says so, an allowing one first.
@@ -48,8 +54,9 @@ class Robots:
         return best[1]
 
 
-NOTHING = Robots(rules=((False, "/"),))
-"""For a site whose rules cannot be had: RFC 9309, 2.3.1.4."""
+def lost(why: GuardError) -> Robots:
+    """The rules of a site whose file could not be had: nothing is allowed (RFC 9309, 2.3.1.4)."""
+    return Robots(rules=((False, "/"),), lost=why)
 
 
 def parse(data: bytes) -> Robots:

@@ -12,7 +12,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -307,6 +307,38 @@ def test_http_is_heard_by_this_machine_only_and_by_no_page_of_a_browser(
             assert "1902" in asyncio.run(ask(mode))["answer"]
         process.send_signal(signal.SIGINT)
         assert process.wait(30) in (0, 130)
+
+
+def test_http_ends_without_a_word_of_error_while_a_client_listens(env: dict[str, str]) -> None:
+    with started(env, "--http", "127.0.0.1:0") as process:
+        assert process.stderr is not None
+        url = process.stderr.readline().split()[2]
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "application/json, text/event-stream",
+        }
+        asked = json.dumps({"jsonrpc": "2.0", **INITIALIZE}).encode()
+        with urllib.request.urlopen(urllib.request.Request(url, asked, headers)) as answer:
+            headers["Mcp-Session-Id"] = answer.headers["Mcp-Session-Id"]
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers)):
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) in (0, 130)
+        assert "ERROR" not in process.stderr.read()
+
+
+def test_a_client_that_hears_no_more_is_no_bug(env: dict[str, str]) -> None:
+    with started(env) as process:
+        say(process, INITIALIZE)
+        hear(process, 1)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        say(process, {"method": "notifications/initialized"}, {"id": 2, "method": "tools/list"})
+        with suppress(BrokenPipeError):
+            say(process, {"id": 3, "method": "tools/list"})
+            process.stdin.close()  # type: ignore[union-attr]
+        assert process.wait(30) == 0
+        assert process.stderr.read() == ""
 
 
 @pytest.mark.parametrize(

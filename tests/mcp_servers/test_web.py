@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from knowledge.report import Problem, SyncReport
 from mcp_servers.web import INSTRUCTIONS, Services, build
 from tests.mcp_servers.serving import added, data, words
 from tests.mcp_servers.web_stand import ARTICLE, Time, tools
-from tests.web import Page, Web
+from tests.web import Page, Web, Wire
 
 LONG = "".join(
     f"<h2>Part {n}</h2><p>{f'Sentence {n} of rope and oil. ' * 40}</p>" for n in range(60)
@@ -92,6 +93,30 @@ async def test_fetch_gives_markdown_with_what_the_page_says_of_itself(
     assert page["snapshot"]["fetched_at"].endswith("+00:00")
     assert "next" not in page
     assert "flags" not in page
+
+
+@pytest.mark.parametrize(("tool", "more"), [
+    ("fetch", {}), ("extract", {"schema": {"type": "object", "properties": {"a": {}}}}),
+])  # fmt: skip
+async def test_a_client_is_told_that_a_slow_page_is_waited_for(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tool: str, more: dict[str, Any]
+) -> None:
+    monkeypatch.setattr("mcp_servers.results._BEAT", 0.01)
+    told = threading.Event()
+
+    def slow(wire: Wire) -> None:
+        assert told.wait(30)
+        body = ARTICLE.encode()
+        wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    async def progress(done: float, total: float | None, message: str | None) -> None:
+        told.set()
+
+    web.pages["/slow"] = slow
+    arguments = {"url": web.url("/slow"), **more}
+    async with connected(web, tmp_path) as client:
+        data(await client.call_tool(tool, arguments, progress_callback=progress))
+    assert told.is_set()
 
 
 async def test_a_long_page_is_read_on_from_its_snapshot_without_fetching(

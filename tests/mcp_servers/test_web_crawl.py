@@ -122,12 +122,6 @@ async def test_a_start_that_robots_txt_forbids_is_refused_in_words(
         await crawl(web, tmp_path)
 
 
-async def test_a_site_whose_rules_cannot_be_had_is_not_crawled(web: Web, tmp_path: Path) -> None:
-    web.pages |= {"/robots.txt": Page(b"", status=500), "/": page("home")}
-    with pytest.raises(FetchRefused, match=r"robots\.txt"):
-        await crawl(web, tmp_path)
-
-
 async def test_the_crawl_delay_is_kept(web: Web, tmp_path: Path) -> None:
     time = Time()
     web.pages |= {

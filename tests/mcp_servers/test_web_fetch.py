@@ -124,6 +124,19 @@ async def test_a_server_that_asks_for_too_long_is_told(web: Web, tmp_path: Path)
     assert len(web.requests) == 1
 
 
+async def test_a_server_that_asks_for_too_long_keeps_the_next_call_no_longer_than_it_may(
+    web: Web, tmp_path: Path
+) -> None:
+    time = Time()
+    get = fetcher(web, tmp_path, time).get
+    busy = Page(b"", status=503, headers={"Retry-After": "3600"})
+    web.pages["/"] = in_turn(busy, Page(b"<p>Here."))
+    with pytest.raises(FetchFailed, match="asks to wait 3600 seconds"):
+        await get(web.url())
+    assert (await get(web.url())).data == b"<p>Here."
+    assert sum(time.slept) == 20
+
+
 async def test_what_must_not_be_fetched_is_refused_and_not_kept(web: Web, tmp_path: Path) -> None:
     get = fetcher(web, tmp_path, Time()).get
     web.pages["/out"] = redirect("http://127.0.0.1:1/")
