@@ -25,7 +25,11 @@ def write_whole(file: Path, text: str, *, mode: int = PRIVATE, errors: str = "st
     Raises:
         OSError: It cannot be written.
     """
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        # A part of the name: all of it and more would be too long where it is as long as may be.
+        handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name[:40]}.")
+    except OSError as error:  # of a file that its user has never heard of
+        raise OSError(error.errno, error.strerror, str(file.parent)) from error
     try:
         with open(handle, "w", encoding="utf-8", errors=errors, newline="") as stream:
             stream.write(text)

@@ -98,7 +98,9 @@ def _run(root: Group, arguments: Sequence[str], program: str, console: Console) 
 def report(console: Console, message: str, hint: str, kind: str) -> None:
     """Tell of a failure on stderr, and on stdout where the command prints for machines."""
     if console.on_error is not None:
-        console.on_error(message, hint, kind)
+        # Where stdout itself is what failed, stderr still says so.
+        with suppress(OSError):
+            console.on_error(message, hint, kind)
     console.error(message, hint)
 
 

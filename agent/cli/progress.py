@@ -60,7 +60,9 @@ class Meter:
 
     def _describe(self, progress: Progress, now: float, *, with_item: bool) -> str:
         total = f"/{progress.total:,}" if progress.total else ""
-        parts = [f"{progress.stage} {progress.done:,}{total}"]
+        # Of what cannot be counted, only what is being done.
+        counted = f" {progress.done:,}{total}" if total or progress.done else ""
+        parts = [f"{progress.stage}{counted}"]
         elapsed, made = now - self._began, progress.done - self._first
         # A rate over less than a second says nothing.
         if elapsed >= 1 and made > 0:

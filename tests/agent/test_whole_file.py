@@ -38,3 +38,15 @@ def test_a_file_of_the_programs_own_gets_its_folder_or_says_who_may_write_there(
     with pytest.raises(ConfigError, match="cannot be written") as caught:
         write_own(tmp_path / "new" / "notes" / "below", "text")
     assert "ls -ld" in caught.value.hint
+
+
+def test_a_name_as_long_as_may_be_is_written(tmp_path: Path) -> None:
+    file = tmp_path / ("é" * 127)
+    write_whole(file, "text")
+    assert file.read_text() == "text"
+
+
+def test_a_folder_that_is_not_there_is_named_and_no_file_within_it(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        write_whole(tmp_path / "nowhere" / "notes", "text")
+    assert caught.value.filename == str(tmp_path / "nowhere")

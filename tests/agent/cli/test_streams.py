@@ -45,6 +45,17 @@ def test_a_full_disk_under_standard_output_is_named(env: dict[str, str], words: 
     assert "Exception ignored" not in ran.stderr
 
 
+def test_a_full_disk_is_no_bug_where_more_is_printed_than_is_buffered(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    for n in range(40):
+        (tmp_path / f"{n:0200}.md").write_text(f"Word {n}.")
+    ran = shell(env, f"$agent add {tmp_path}/*.md -q; $agent sources --json >{FULL}")
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("error: No space left on device.\nhint: Make room ")
+    assert "Traceback" not in ran.stderr
+
+
 def test_a_full_disk_is_no_bug_where_nothing_is_buffered_either(env: dict[str, str]) -> None:
     ran = shell({**env, "PYTHONUNBUFFERED": "1"}, f"$agent config >{FULL}")
     assert ran.returncode == 1

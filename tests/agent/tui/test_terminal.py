@@ -39,10 +39,10 @@ class Terminal:
         )  # fmt: skip
         return done.stdout
 
-    def start(self, *words: str, term: str = "tmux-256color") -> None:
+    def start(self, *words: str) -> None:
         """Run `agent` with some words, in place of what ran before."""
         program = shlex.join([sys.executable, "-m", "agent", *words])
-        self._run("respawn-pane", "-k", "-e", f"TERM={term}", f"exec {program}")
+        self._run("respawn-pane", "-k", f"exec {program}")
 
     def type(self, text: str) -> None:
         self._run("send-keys", "-l", text)
@@ -204,9 +204,19 @@ def test_one_that_is_told_to_end_gives_the_terminal_back(terminal: Terminal) -> 
     assert terminal.asked("#{alternate_on} #{mouse_any_flag}") == "0 0"
 
 
-def test_a_terminal_that_can_draw_nothing_is_none(terminal: Terminal) -> None:
-    terminal.start("chat", term="dumb")
-    terminal.until("The chat needs a terminal to show itself in.")
+def test_a_terminal_that_can_draw_nothing_is_none() -> None:
+    ours, theirs = os.openpty()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "agent", "chat"], stdin=theirs, stdout=theirs,
+            stderr=subprocess.PIPE, env={**os.environ, "TERM": "dumb"}, text=True, check=False,
+            timeout=DEADLINE,
+        )  # fmt: skip
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert done.returncode == 2
+    assert "The chat needs a terminal to show itself in." in done.stderr
 
 
 def test_where_there_is_no_terminal_it_says_what_to_do() -> None:
