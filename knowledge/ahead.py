@@ -131,5 +131,5 @@ def look(path: Path) -> Ready:
     try:
         data, stat = load(path)
     except ReadError as error:
-        return Ready(path, looked, reason=str(error))
+        return Ready(path, looked, reason=error.in_full)
     return Ready(path, looked, stat, hashlib.sha256(data).hexdigest(), data)

@@ -187,6 +187,11 @@ def explain(error: sqlite3.Error, path: Path) -> KnowledgeError:
             f"The library in {path.parent} cannot be written or opened: {error}.",
             hint="Make the folder yours to write, or use another: --library NAME",
         )
+    if code == sqlite3.SQLITE_IOERR:
+        return LibraryReadOnly(
+            f"The library in {path.parent} cannot be read and written just now: {error}.",
+            hint=f"See whether its disk is full, or failing: df -h '{path.parent}'",
+        )
     return LibraryCorrupt(
         f"The library's catalogue is damaged: {error} ({path}).",
         hint=f"Move the folder {path.parent} aside, and add your documents again.",

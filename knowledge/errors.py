@@ -31,6 +31,11 @@ class KnowledgeError(Exception):
         super().__init__(message)
         self.hint = hint
 
+    @property
+    def in_full(self) -> str:
+        """Message and hint in a row, for where the hint has no line of its own."""
+        return f"{str(self).removesuffix('.')}. {self.hint}" if self.hint else str(self)
+
 
 class ReadError(KnowledgeError):
     """A source that cannot be read. The message is the reason, without the source's name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 
@@ -37,6 +37,25 @@ class Filters:
 def under(source: str, paths: Iterable[str]) -> bool:
     """Whether a source is one of the paths or lies below one of them."""
     return any(source == path or source.startswith(path.rstrip("/") + "/") for path in paths)
+
+
+def below(paths: Iterable[str]) -> Callable[[str], bool]:
+    """`under` for many sources and many paths, at a cost that does not grow with the paths."""
+    exact = frozenset(paths)
+    folders = frozenset(path.rstrip("/") for path in exact)
+
+    def lies(source: str) -> bool:
+        return source in exact or any(above in folders for above in _above(source))
+
+    return lies
+
+
+def _above(source: str) -> Iterator[str]:
+    """The folders that a source lies in, the nearest first; empty for the root of all."""
+    end = source.rfind("/")
+    while end >= 0:
+        yield source[:end]
+        end = source.rfind("/", 0, end)
 
 
 def is_url(name: str) -> bool:

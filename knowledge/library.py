@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from knowledge import shelf, upkeep
 from knowledge.corpus import Corpus, Extent
-from knowledge.filters import Filters, absolute, is_url, sayable, under
+from knowledge.errors import LibraryBusy
+from knowledge.filters import Filters, absolute, below, is_url, sayable, under
 from knowledge.report import LibraryStatus, Problem, Progress, SyncReport
 from knowledge.scan import changed, unsayable
 from knowledge.search import Found, Searcher
@@ -182,9 +183,7 @@ class Library:
             sources = at.catalog.sources
             # Also what lies in an added folder: named, it counts though it is ignored there.
             sources.change_paths("roots", add=there)
-            sources.change_paths(
-                "excluded", drop=[path for path in sources.paths("excluded") if under(path, there)]
-            )
+            sources.change_paths("excluded", drop=filter(below(there), sources.paths("excluded")))
             return self._sync(at, there, asked, progress)
 
         return await self._write(work)
@@ -201,14 +200,20 @@ class Library:
     async def watch(self) -> AsyncGenerator[SyncReport, None]:
         """Sync all, and then what was added whenever something changes under it.
 
-        Gives what each sync did, until it is closed or cancelled. Web pages are fetched by the
-        first only: nobody tells when they change.
+        Gives what each sync did, until it is closed or cancelled; waits while another process
+        writes. Web pages are fetched by the first only: nobody tells when they change.
         """
         roots = await self._read(lambda at: at.catalog.sources.paths("roots"))
         async with aclosing(changes(roots)) as noticed:
             async for paths in noticed:
                 scope = [root for root in roots if root in paths or _holds(root, paths)]
-                yield await self._write(partial(self._sync, scope=scope, asked=(), progress=None))
+                sync = partial(self._sync, scope=scope, asked=(), progress=None)
+                report = None
+                while report is None:
+                    # Another writes for longer than one waits: a watch has the time.
+                    with suppress(LibraryBusy):
+                        report = await self._write(sync)
+                yield report
 
     async def rebuild(self, *, progress: Callable[[Progress], None] | None = None) -> SyncReport:
         """Read, split and embed every source anew, with the embedder as it is now.
@@ -370,8 +375,18 @@ class Library:
             chunks=chunks,
             embedded=embedded,
             embedder=at.catalog.meta("embedder"),
-            size_bytes=sum(f.stat().st_size for f in self.root.rglob("*") if f.is_file()),
+            size_bytes=_size(self.root),
         )
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the files in a folder, while a writer may take some of them away."""
+    total = 0
+    for above, _, files in os.walk(folder):
+        for name in files:
+            with suppress(OSError):
+                total += os.stat(os.path.join(above, name)).st_size
+    return total
 
 
 def _holds(root: str, paths: Iterable[str]) -> bool:

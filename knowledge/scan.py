@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from knowledge.filters import is_url, sayable, under
+from knowledge.filters import below, is_url, sayable, under
 from knowledge.report import Problem
 from knowledge.sources import Entry
 
@@ -20,7 +21,7 @@ the file system, so its time stamp proves nothing (git calls this racily clean).
 
 
 WANTS_OCR = "needs OCR"
-"""In the reason of a source that can be read once tesseract is on the machine."""
+"""In the reason of a source that can be read, or read whole, once tesseract is on the machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,14 @@ def scan(
     problems: list[Problem] = []
     present: set[str] = set(urls)
     kept: set[str] = set()
+    meant = below(scope or ())
+    names = sorted(known)
     for root in roots:
         if is_url(root):
             continue
-        for start in _starts(root, scope):
+        for start in [root] if scope is None or meant(root) else _within(root, scope):
             if not os.path.lexists(start):
-                if (lost := _lost(start, root, known)) is not None:
+                if start == root and (lost := _lost(root, names)) is not None:
                     problems.append(lost)
                     kept.add(start)
                 continue
@@ -92,14 +95,19 @@ def scan(
                     continue
                 present.add(source)
                 entry = known.get(source)
-                if entry is None or not _unchanged(path, entry):
+                if entry is None or reads_more_now(entry) or not _unchanged(path, entry):
                     look.append((path, root))
                 elif entry.document_id:
                     same.append(source)
-                elif WANTS_OCR in entry.reason and ocr.available():
-                    look.append((path, root))
                 else:
                     problems.append(Problem(source, entry.reason))
+    if not ocr.available():
+        # A picture that was read stays, though the one who read it is not to be found just now.
+        read = (e.source for e in known.values() if e.source not in present and _is_picture(e))
+        pictures = [s for s in read if s not in out and (scope is None or meant(s))]
+        same += pictures
+        present.update(pictures)
+    unknown = below(kept)
     gone = [
         source
         # One without a root came with a copy, and nobody here has added it: it is kept as it is.
@@ -107,8 +115,8 @@ def scan(
         if source not in present
         and not is_foreign(source)
         and (entry.root or under(source, roots))
-        and (scope is None or under(source, scope))
-        and not under(source, kept)
+        and (scope is None or meant(source))
+        and not unknown(source)
     ]
     return Plan(
         look=tuple(look),
@@ -127,20 +135,27 @@ def unsayable(source: str) -> Problem:
     return Problem(shown, "its name is not UTF-8: rename it")
 
 
-def _starts(root: str, scope: Sequence[str] | None) -> list[str]:
-    """Where to begin walking: the root, or what the scope leaves of it."""
-    if scope is None or under(root, scope):
-        return [root]
+def _within(root: str, scope: Sequence[str]) -> list[str]:
+    """What of a scope lies in a root."""
     return [path for path in scope if under(path, [root])]
 
 
-def _lost(start: str, root: str, known: Mapping[str, Entry]) -> Problem | None:
-    """A folder that is missing as a whole may be an unplugged disk: what it held is kept."""
-    held = sum(under(source, [start]) and source != start for source in known)
-    if start != root or not held:
+def _lost(root: str, names: Sequence[str]) -> Problem | None:
+    """A folder that is missing as a whole may be an unplugged disk: what it held is kept.
+
+    Args:
+        root: What is missing.
+        names: Of the known sources, sorted.
+    """
+    folder = root.rstrip("/") + "/"
+    # Names that begin alike stand together.
+    held = bisect_right(names, folder, key=lambda name: name[: len(folder)]) - bisect_left(
+        names, folder, key=lambda name: name[: len(folder)]
+    )
+    if not held:
         return None
     return Problem(
-        start,
+        root,
         f"the folder is missing; its {held} sources are kept as they were"
         " (agent remove takes them out)",
     )
@@ -161,6 +176,22 @@ def _unchanged(path: Path, entry: Entry | None) -> bool:
         and stat.st_ctime_ns == entry.ctime_ns
         and newest < entry.indexed_at * 1e9 - RACY_NS
     )
+
+
+def reads_more_now(entry: Entry) -> bool:
+    """Whether a source that wanted OCR, or has pages that do, can be read now that it is there."""
+    from knowledge.read import ocr
+
+    return WANTS_OCR in entry.reason and ocr.available()
+
+
+def _is_picture(entry: Entry) -> bool:
+    """Whether it is a picture on this disk whose text has been recognised."""
+    from knowledge.read.kinds import kind_of_name
+
+    kind = kind_of_name(entry.source)
+    its = kind is not None and kind.kind == "image" and not is_url(entry.source)
+    return its and entry.document_id is not None and os.path.isfile(entry.source)
 
 
 def is_foreign(source: str) -> bool:

@@ -6,9 +6,9 @@ abbreviations and German dates; other languages fare well where a sentence start
 letter or ends with a full stop of its own script. It is not a Markdown parser, and does not judge
 what is said.
 
-Method: lines become blocks (a paragraph, a list item, a heading, a table row, a line of code); a
-block of prose is cut at each terminator whose left word and right word allow it, after the
-features of Punkt (Kiss and Strunk 2006) with fixed lists in the place of learnt ones.
+Method: lines become blocks (a paragraph, a list item, a heading, a table row, a line of code, an
+entry of a log); a block of prose is cut at each terminator whose left word and right word allow it,
+after the features of Punkt (Kiss and Strunk 2006) with fixed lists in the place of learnt ones.
 """
 
 from __future__ import annotations
@@ -33,13 +33,22 @@ _LINE = re.compile(
     | (?P<rule>(?:[-*_=][^\S\n]?){3,}$)
     | (?P<divider>\|?(?:[^\S\n]*:?-+:?[^\S\n]*\|)+(?:[^\S\n]*:?-+:?)?[^\S\n]*$)
     | (?P<row>\|(?=.*\|)|(?=[^\n]*\S[^\S\n]\|[^\S\n]))
+    | (?P<stamp>(?=[\d<\[A-Z])(?:
+          (?:<\d{1,3}>)?\[?\d{4}[-/.]\d\d[-/.]\d\d[T\ ,]{1,2}\d{1,2}:\d\d
+        | \[?\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4},?\ \d{1,2}:\d\d
+        | \[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?\ (?!-->)
+        | \[\ *\d+\.\d{3,}\]\ | [IWEF]\d{4}\ \d\d:\d\d:\d\d
+        | (?:<\d{1,3}>)?(?:[A-Z][a-z]{2}\ )?[A-Z][a-z]{2}\ [\ \d]?\d\ \d\d:\d\d:\d\d
+        | [\w.:-]{1,80}\ \S{1,80}\ \S{1,80}\ \[\d\d/[A-Z][a-z]{2}/\d{4}:
+      ))
     | (?P<bullet>(?:>[^\S\n]?)*[^\S\n]*[-*+•‣◦▪·–][^\S\n]+(?:\[[ xX]\][^\S\n]+)?(?=\S))
     | (?P<number>(?:>[^\S\n]?)*[^\S\n]*\(?(?:\d{1,3}|[A-Za-z])[.)][^\S\n]+(?=\S))
     | (?P<quote>(?:>[^\S\n]?)+)
     )""",
     re.VERBOSE,
 )
-"""What a line begins with; no match: it is prose and may go on with the paragraph above."""
+"""What a line begins with; no match: it is prose and may go on with the paragraph above. A stamp is
+the time at which a line of a log, or a message of a chat, was written."""
 
 _STOP = re.compile(
     r"""(?:
@@ -194,6 +203,8 @@ def _blocks(text: str) -> Iterator[_Block]:
             if what in ("bullet", "number", "quote"):
                 cut, start, opened = at, mark.end(), what
                 lines = [(at, end)]
+            elif what == "stamp":
+                cut, start, lines = at, at, [(at, end)]
             elif what in ("heading", "row"):
                 closing = "#" if what == "heading" else "|" if mark["row"] else ""
                 last = mark.end() + len(text[mark.end() : end].rstrip().rstrip(closing or None))

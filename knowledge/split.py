@@ -15,6 +15,7 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from knowledge.grammars import LANGUAGES, parser_for
+from knowledge.read import stopping
 from knowledge.sentences import pieces
 from knowledge.types import Chunk, Document
 
@@ -29,6 +30,8 @@ LIMIT = 220
 CHARACTERS_PER_TOKEN = 20
 """A token counts for at least so many characters: WordPiece calls a word of over 100 characters
 one unknown token, and without this a megabyte without spaces would be a chunk of one token."""
+_AT_ONCE = 10_000
+"""Texts counted between two looks whether to break off."""
 _SMALL = 4
 """A section, or the last chunk of a region, under this fraction of the limit is not left alone."""
 _UNSEEN = "\0\0"
@@ -58,6 +61,7 @@ def split(document: Document, *, count: Count, limit: int = LIMIT) -> list[Chunk
 
     Raises:
         ValueError: A single character counts more than the limit.
+        InterruptedError: Who reads the document wishes to break off.
     """
     text = document.text
     if not text.strip():
@@ -92,8 +96,15 @@ def _bounded(count: Count) -> Count:
     """The count, but at least one for so many characters."""
 
     def bounded(texts: Sequence[str]) -> list[int]:
-        sizes = zip(texts, count(texts), strict=True) if texts else ()
-        return [max(n, -(-len(text.strip()) // CHARACTERS_PER_TOKEN)) for text, n in sizes]
+        sizes: list[int] = []
+        for at in range(0, len(texts), _AT_ONCE):
+            stopping.check()
+            some = texts[at : at + _AT_ONCE]
+            sizes += [
+                max(n, -(-len(text.strip()) // CHARACTERS_PER_TOKEN))
+                for text, n in zip(some, count(some), strict=True)
+            ]
+        return sizes
 
     return bounded
 
@@ -246,12 +257,17 @@ def _splitter(parts: _Parts, first: int, last: int, limit: int) -> SentenceSplit
     region = parts.pieces[first:last]
     sizes = {parts.pieces[i]: parts.size(i, i + 1) for i in range(first, last)}
     total = parts.size(first, last)
+
+    def size(part: str) -> range:
+        """It takes the length of what the tokenizer gives. What is no piece is the whole region."""
+        stopping.check()
+        return range(sizes.get(part, total))
+
     return SentenceSplitter(
         chunk_size=limit,
         chunk_overlap=0,
         paragraph_separator=_UNSEEN,
-        # It takes the length of what the tokenizer gives. What is no piece is the whole region.
-        tokenizer=lambda part: range(sizes.get(part, total)),
+        tokenizer=size,
         chunking_tokenizer_fn=lambda _: region,
     )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from knowledge.documents import heading, indexed_text
+from knowledge.read import stopping
 from knowledge.report import Progress
 from knowledge.split import estimate_tokens, split
 from knowledge.types import chunk_id
@@ -68,6 +69,9 @@ class Storing:
             document: What was read.
             entries: Its sources.
             file: What an engine has made of it, if one has.
+
+        Raises:
+            InterruptedError: `cancelled` said so.
         """
         queued = next((q for q in self._queue if q.document.id == document.id), None)
         if queued is not None:
@@ -78,7 +82,9 @@ class Storing:
             self._queue.append(_Queued(document, file.chunks, [*entries], file.vectors))
         else:
             count = self.embedder.count if self.embedder else estimate_tokens
-            self._queue.append(_Queued(document, split(document, count=count), [*entries], None))
+            with stopping.when(self.cancelled):
+                chunks = split(document, count=count)
+            self._queue.append(_Queued(document, chunks, [*entries], None))
 
     def flush(self) -> None:
         """Embed and store what is queued."""

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING
 from knowledge import carry, snapshot
 from knowledge.ahead import Here, twin_key
 from knowledge.errors import EmbedderMismatch, EmbedderUnavailable, GuardError, ReadError
+from knowledge.read import stopping
 from knowledge.report import Problem, Progress, SyncReport
-from knowledge.scan import Plan, entry_for, page_entry, scan
+from knowledge.scan import Plan, entry_for, page_entry, reads_more_now, scan
 from knowledge.search import mismatch
 from knowledge.storing import Storing
 from knowledge.tidy import take_back_vectors, tidy
@@ -138,7 +139,7 @@ class Synchronizer:
         twins = {
             twin_key(entry.digest, entry.source): entry.document_id
             for entry in known.values()
-            if entry.document_id
+            if entry.document_id and not reads_more_now(entry)
         }
         carried = carry.wanted(self.earlier, plan.kept) if self.earlier else {}
         self._total = len(plan.look) + len(plan.pages) + len(carried)
@@ -186,6 +187,8 @@ class Synchronizer:
             self._fail(path, root, file.reason)
             return
         twin = twins.get(twin_key(digest, path))
+        if known is not None and reads_more_now(known):
+            known = None
         if known is not None and known.document_id and known.digest == digest:
             self._counts["unchanged"] += 1
             self.catalog.sources.stage(
@@ -202,11 +205,12 @@ class Synchronizer:
             )
             return
         try:
-            document = file.read()
+            with stopping.when(self.cancelled):
+                document = file.read()
         except ReadError as error:
-            self._failed.append(Problem(str(path), str(error)))
+            self._failed.append(Problem(str(path), error.in_full))
             # With its digest: what these bytes cannot be read as is known until they change.
-            refused = entry_for(path, root, stat, looked, reason=str(error), digest=digest)
+            refused = entry_for(path, root, stat, looked, reason=error.in_full, digest=digest)
             self.catalog.sources.stage([refused])
             return
         self._counts["changed" if was_there else "added"] += 1
@@ -222,9 +226,7 @@ class Synchronizer:
             fetched = fetch(url, policy=self.policy, cancelled=self.cancelled)
             document = read_page(fetched)
         except (GuardError, ReadError) as error:
-            reason = str(error)
-            if error.hint:
-                reason = f"{reason.removesuffix('.')}. {error.hint}"
+            reason = error.in_full
             if self.earlier is not None:
                 known = self.earlier.sources.entry(url)
             if known is None or not known.document_id:

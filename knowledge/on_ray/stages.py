@@ -88,7 +88,7 @@ class Split:
         try:
             document = ready.read()
         except ReadError as error:
-            return replace(ready, data=b"", reason=str(error)), []
+            return replace(ready, data=b"", reason=error.in_full), []
         ready = replace(ready, data=b"", document=document)
         if not self._split:
             return ready, []

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from knowledge.errors import ReadError
+from knowledge.read.equations import M, part
 from knowledge.read.outline import Heading, sections_of
 from knowledge.read.package import check_package
 from knowledge.read.text import tidy
@@ -16,9 +17,11 @@ from knowledge.types import Document
 _DEPTH_LIMIT = 100
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _SKIPPED = {
-    f"{_W}{name}" for name in ("del", "moveFrom", "instrText", "delText", "pPr", "rPr", "sectPr")
+    f"{_W}{name}"
+    for name in ("del", "moveFrom", "instrText", "delText", "pPr", "rPr", "rt", "sectPr")
 } | {"{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"}
-"""Deleted text, field codes and properties; the fallback repeats what stands beside it."""
+"""Deleted text, field codes, properties, and how the word below is spoken (`rt`); the fallback
+repeats what stands beside it."""
 _HEADING_STYLE = re.compile(r"heading (\d)", re.IGNORECASE)
 
 
@@ -184,6 +187,8 @@ def _runs(node: Any, depth: int) -> Iterator[str]:
             yield "\n"
         elif tag == f"{_W}noBreakHyphen":
             yield "-"
+        elif isinstance(tag, str) and tag.startswith(M):
+            yield from part(child, lambda node: "".join(_runs(node, depth + 1)))
         elif isinstance(tag, str) and tag not in _SKIPPED and tag != f"{_W}txbxContent":
             yield from _runs(child, depth + 1)
 

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 from knowledge.errors import ReadError
+from knowledge.read import stopping
 from knowledge.read.html import convert
 from knowledge.read.outline import sections_of
 from knowledge.read.text import decode, tidy
@@ -60,6 +61,7 @@ def _read_mailbox(data: bytes) -> Document:
     out = Writer()
     bad = 0
     for number, raw in enumerate(_messages(data), 1):
+        stopping.check()
         if number > MAX_MESSAGES:
             raise ReadError(f"it holds more than {MAX_MESSAGES:,} messages: split it")
         try:

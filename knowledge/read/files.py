@@ -38,12 +38,15 @@ def read_path(path: Path) -> Document:
 def load(path: Path) -> tuple[bytes, os.stat_result]:
     """A file's bytes and its state, both of one moment.
 
+    Of a text that grows all the time, the whole lines that it had at that moment.
+
     Raises:
         ReadError: For every reason that lies in the file: it is missing, not a file, not
-            permitted, too large, or changes while it is read.
+            permitted, too large, or is written anew while it is read.
     """
+    first = b""
     try:
-        for _ in range(_TRIES):
+        for attempt in range(_TRIES):
             before = path.stat()
             if stat.S_ISDIR(before.st_mode):
                 raise ReadError("it is a folder")
@@ -56,12 +59,19 @@ def load(path: Path) -> tuple[bytes, os.stat_result]:
             after = path.stat()
             if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
                 return data, after
+            if attempt == 0:
+                first = data
     except FileNotFoundError:
         raise ReadError("it does not exist") from None
     except PermissionError:
         raise ReadError("no permission to read it") from None
     except OSError as error:
         raise ReadError(f"it cannot be opened: {error.strerror or error}") from None
+    # A log that is written to all the time: what stood there a moment ago stands there still.
+    grows = after.st_size > before.st_size > 0 and data.startswith(first)
+    if grows and not _large(path.name, head):
+        lines = data[: data.rfind(b"\n", 0, before.st_size) + 1]
+        return lines or data[: before.st_size], before
     raise ReadError("it kept changing while it was read; run agent sync again later")
 
 
@@ -76,12 +86,16 @@ def check_size(size: int, name: str, head: bytes) -> None:
     Raises:
         ReadError: With its size, the limit and what to do.
     """
-    named = kind_of_name(name)
-    # An archive shows what it holds only at its end.
-    shown = head.startswith(b"PK\x03\x04") or _kind(named, kind_of_content(head)) in LARGE
-    limit = MAX_BYTES if shown else TEXT_LIMIT
+    limit = MAX_BYTES if _large(name, head) else TEXT_LIMIT
     if size > limit:
         raise too_large(size, limit)
+
+
+def _large(name: str, head: bytes) -> bool:
+    """Whether a file is of a kind that may be much larger than the text in it."""
+    # An archive shows what it holds only at its end.
+    zipped = head.startswith(b"PK\x03\x04")
+    return zipped or _kind(kind_of_name(name), kind_of_content(head)) in LARGE
 
 
 def read_bytes(data: bytes, name: str) -> Document:

@@ -11,14 +11,18 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import warnings
 from typing import Any
 
 from knowledge.errors import ReadError
+from knowledge.read import stopping
 from knowledge.read.text import tidy
 
 TIMEOUT = 120.0
 """Seconds for one picture."""
+_ASKED = 0.2
+"""Seconds between two looks whether to break off."""
 MAX_PIXELS = 80_000_000
 """An A3 page at 600 dots an inch has 70 million."""
 MAX_PAGES = 1_000
@@ -113,20 +117,39 @@ def _run(picture: bytes) -> str:
     if program is None:
         raise ReadError(needed())
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             [program, "stdin", "stdout"],
-            input=picture,
-            capture_output=True,
-            timeout=TIMEOUT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             env={**os.environ, "OMP_THREAD_LIMIT": "1"},
-            check=False,
+            # A terminal's Ctrl-C is meant for this program, which then ends the other one.
+            start_new_session=True,
         )
-    except subprocess.TimeoutExpired:
-        raise ReadError(f"OCR took more than {TIMEOUT:.0f} seconds and was stopped") from None
     except OSError as error:
         raise ReadError(f"tesseract cannot be run: {error.strerror or error}") from None
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise ReadError(f"OCR failed: {said[-1] if said else f'exit code {done.returncode}'}")
+    with process:
+        try:
+            out, said = _communicate(process, picture)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        lines = said.decode("utf-8", "replace").strip().splitlines()
+        raise ReadError(f"OCR failed: {lines[-1] if lines else f'exit code {process.returncode}'}")
     # It ends a page with a form feed.
-    return tidy(done.stdout.decode("utf-8", "replace").replace("\f", "\n")).strip()
+    return tidy(out.decode("utf-8", "replace").replace("\f", "\n")).strip()
+
+
+def _communicate(process: subprocess.Popen[bytes], picture: bytes) -> tuple[bytes, bytes]:
+    """What the program writes on its two streams; asks meanwhile whether to break off."""
+    end = time.monotonic() + TIMEOUT
+    given: bytes | None = picture
+    while True:
+        try:
+            return process.communicate(given, timeout=min(_ASKED, TIMEOUT))
+        except subprocess.TimeoutExpired:
+            given = None  # it has it, and goes on with it
+        stopping.check()
+        if time.monotonic() > end:
+            raise ReadError(f"OCR took more than {TIMEOUT:.0f} seconds and was stopped")

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from knowledge.errors import ReadError
+from knowledge.read import stopping
+from knowledge.read.filled import filled_in
 from knowledge.read.outline import Heading, sections_of
 from knowledge.read.paragraphs import flow, join_pages, vocabulary
 from knowledge.read.scans import Scanned, recognise_pages
@@ -32,6 +34,8 @@ _NO_TITLE = re.compile(r"untitled|.*\.\w{2,5}|microsoft (word|powerpoint) .*|\W*
 def read_pdf(data: bytes, name: str) -> Document:
     """Read a PDF file. Wrapped lines are joined to paragraphs, words cut at line ends rejoined.
 
+    What was filled in on a page stands after the page's own text.
+
     Raises:
         ReadError: It is damaged, cut off, encrypted, or holds images of text only.
     """
@@ -46,6 +50,8 @@ def read_pdf(data: bytes, name: str) -> Document:
         scanned = recognise_pages((n, reader.pages[n - 1]) for n in blank)
         for number, recognised in scanned.texts.items():
             texts[number - 1] = recognised
+        for number, lines in filled_in(reader.pages).items():
+            texts[number - 1] = "\n\n".join(filter(None, [texts[number - 1], *lines]))
         if not any(text.strip() for text in texts):
             raise _nothing(len(texts), broken, scanned)
         words = vocabulary(texts)
@@ -60,7 +66,7 @@ def read_pdf(data: bytes, name: str) -> Document:
     if scanned.pictures:
         why = "; ".join(scanned.problems) or "OCR sees no text there"
         notes.append(f"{_say(scanned.pictures)} scanned and not read: {why}")
-    if empty := [n for n in blank if n not in scanned.texts and n not in scanned.pictures]:
+    if empty := [n for n in blank if not texts[n - 1] and n not in scanned.pictures]:
         notes.append(f"{_say(empty)} without text")
     if broken:
         notes.append(f"{_say(broken)} damaged and left out")
@@ -114,6 +120,7 @@ def _pages(reader: PdfReader) -> tuple[list[str], list[int]]:
     """The text of each page, and the numbers of those that cannot be read."""
     texts, broken = [], []
     for number in range(1, len(reader.pages) + 1):
+        stopping.check()
         try:
             texts.append(tidy(reader.pages[number - 1].extract_text()))
         except Exception:  # as above; one bad page does not spoil the others

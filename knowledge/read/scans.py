@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from knowledge.errors import ReadError
-from knowledge.read import ocr
+from knowledge.read import ocr, stopping
 from knowledge.read.text import tidy
 
 _PICTURES = 30
@@ -41,6 +41,7 @@ def recognise_pages(pages: Iterable[tuple[int, Any]]) -> Scanned:
         if able and len(found.texts) < ocr.MAX_PAGES:
             parts = []
             for name in names:
+                stopping.check()
                 try:
                     parts.append(_recognised(page, name))
                 except ReadError as error:

@@ -22,6 +22,12 @@ _BOMS: tuple[tuple[bytes, str], ...] = (
 _SAMPLE = 64 * 1024
 """Bytes looked at to guess an encoding."""
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\x80-\x84\x86-\x9f\ufffe\uffff]")
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\r\n]*(?:\x07|\x1b\\))")
+"""What tells a terminal of colours, of where to write and of its title. Source: ECMA-48."""
+_NO_LINE_ENDS = r"[\x0b\x0c\x1c-\x1e\u2028\u2029]"
+"""What parts pages, records or paragraphs and ends no line, as grep, git and editors count them."""
+_LEADING = re.compile(rf"(?:\A|(?<=[\r\n])){_NO_LINE_ENDS}+")
+_WITHIN = re.compile(_NO_LINE_ENDS)
 _BREAKS = re.compile(r"\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _UNFIT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffe\uffff]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -116,12 +122,17 @@ def tidy(text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """The text, tidy.
+    """The text of a file, tidy: its lines are those that other programs count.
+
+    What colours a log goes. A page break is no line end: it goes where it begins a line, and is
+    a space elsewhere.
 
     Raises:
         ReadError: Nothing but white space is left.
     """
-    text = tidy(text)
+    if "\x1b" in text:
+        text = _ANSI.sub("", text)
+    text = tidy(_WITHIN.sub(" ", _LEADING.sub("", text)))
     if not text.strip():
         raise ReadError("it holds no text")
     return text

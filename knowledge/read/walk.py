@@ -28,6 +28,8 @@ IGNORED = "ignored"
 UNKNOWN = "binary or unknown type"
 LINKED = "link loop"
 PICTURE = "pictures (their text needs OCR: install tesseract)"
+_LOCK = "~$"
+"""Begins the name of what Office lays beside a document that is open; it holds none of its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,10 @@ class Walk:
     files: tuple[Path, ...]
     """Files to read, sorted by path."""
     skipped: Mapping[str, int]
-    """How many files and folders were passed over, by reason: `hidden` (the name begins with a
-    dot), `ignored` (by a `.gitignore`), `binary or unknown type`, `link loop` (a link to a folder
-    that is read anyway), `pictures …` (while OCR is not installed). A folder counts as one."""
+    """How many files and folders were passed over, by reason: `hidden` (the name begins with a dot,
+    or it marks an Office document as open), `ignored` (by a `.gitignore`), `binary or unknown
+    type`, `link loop` (a link to a folder that is read anyway), `pictures …` (while OCR is not
+    installed). A folder counts as one."""
     problems: tuple[tuple[str, str], ...]
     """What could not be looked into: (path, reason in words)."""
 
@@ -100,7 +103,7 @@ class _Walker:
             rules = self._with_rules_of(folder, rules)
             for entry in found:
                 path = folder / entry.name
-                if entry.name.startswith("."):
+                if entry.name.startswith((".", _LOCK)):
                     self.skipped[HIDDEN] += 1
                     continue
                 try:

@@ -13,6 +13,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from knowledge.errors import ReadError
+from knowledge.read import stopping
 from knowledge.read.outline import sections_of
 from knowledge.read.package import check_package
 from knowledge.read.rows import Row, write_rows
@@ -47,7 +48,7 @@ def read_xlsx(data: bytes, name: str) -> Document:
             title = " ".join(tidy(str(book.properties.title or "")).split())
             _sheets(book, out, notes)
             book.close()
-    except ReadError:
+    except (ReadError, InterruptedError):
         raise
     except Exception as error:  # openpyxl fails on damaged files with errors of every type
         reason = str(error).strip() or type(error).__name__
@@ -85,6 +86,7 @@ class _Rows:
 
     def __iter__(self) -> Iterator[Row]:
         for number, cells in enumerate(self._sheet.iter_rows(), 1):
+            stopping.check()
             self.cut = number > MAX_ROWS
             if self.cut:
                 return

@@ -1,9 +1,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from knowledge.catalog import Catalog
-from knowledge.filters import Filters, under
+from knowledge.filters import Filters, below, under
 from knowledge.selection import Selection
 from knowledge.sources import Entry
 from knowledge.types import Document
@@ -131,3 +133,11 @@ def test_sources_that_are_named_exactly_are_those_and_no_others(tmp_path: Path) 
             assert Selection(catalog._db, filters, few).every() == wanted
             assert Selection(catalog._db, filters, few).among(set(ids.values())) == wanted
     catalog.close()
+
+
+NAMES = st.text("ab/", max_size=6)
+
+
+@given(NAMES, st.lists(NAMES, max_size=4))
+def test_what_lies_below_many_paths_lies_under_one_of_them(source: str, paths: list[str]) -> None:
+    assert below(paths)(source) == under(source, paths)

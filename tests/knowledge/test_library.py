@@ -12,6 +12,7 @@ from knowledge.errors import (
 from knowledge.library import Filters, Library, Progress
 from tests.fakes import HashingEmbedder
 from tests.knowledge.libraries import AbsentEmbedder, CountingEmbedder, Open, OtherEmbedder, names
+from tests.knowledge.make_files import encrypt_pdf, make_pdf
 
 
 async def test_what_was_added_is_found_with_its_place_and_exact_text(
@@ -131,6 +132,16 @@ async def test_a_bad_file_is_named_with_its_reason_and_stops_nothing(
     assert [Path(info.source).name for info in failed] == ["empty.md"]
 
 
+async def test_what_to_do_about_a_file_that_cannot_be_read_is_told_with_the_reason(
+    docs: Path, open_library: Open
+) -> None:
+    (docs / "locked.pdf").write_bytes(encrypt_pdf(make_pdf(["words"]), "secret"))
+    library = open_library(HashingEmbedder())
+    ((_, reason),) = (await library.add([str(docs)])).failed
+    assert reason == "the PDF needs a password. Save a copy without the password."
+    assert reason in [info.reason for info in await library.sources()]
+
+
 async def test_a_folder_that_is_missing_as_a_whole_loses_nothing(
     docs: Path, open_library: Open
 ) -> None:
@@ -192,38 +203,6 @@ async def test_an_ignored_file_that_is_added_by_name_stays(docs: Path, open_libr
     await library.add([str(docs / ".hidden.md")])
     await library.sync()
     assert ".hidden.md" in await names(library, "hidden otter")
-
-
-async def test_a_watched_folder_is_synced_when_a_file_changes(
-    docs: Path, open_library: Open
-) -> None:
-    library = open_library(HashingEmbedder())
-    await library.add([str(docs)])
-    watching = library.watch()
-    first = asyncio.ensure_future(anext(watching))
-    for n in range(200):  # the watch begins at a moment that nobody tells
-        (docs / "foxes.md").write_text(f"# Otters\n\nThe otter swims in {n} rivers.\n")
-        done, _ = await asyncio.wait([first], timeout=0.25)
-        if done:
-            break
-    assert (await first).changed == 1
-    assert "foxes.md" in await names(library, "otter swims")
-    await watching.aclose()
-
-
-async def test_a_change_under_a_watched_folder_has_no_web_page_fetched_again(
-    docs: Path, open_library: Open
-) -> None:
-    library = open_library(HashingEmbedder())
-    # Of a private address: each sync that looks at it names it as refused.
-    await library.add([str(docs), "http://127.0.0.1:9/page"])
-    watching = library.watch()
-    assert [problem.source for problem in (await anext(watching)).failed]
-    waiting = asyncio.ensure_future(anext(watching))
-    (docs / "foxes.md").write_text("# Otters\n\nThe otter swims in rivers.\n")
-    changed = await waiting
-    assert (changed.changed, changed.failed) == (1, ())
-    await watching.aclose()
 
 
 async def test_filters_narrow_what_is_found(docs: Path, open_library: Open) -> None:

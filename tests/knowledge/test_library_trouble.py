@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sqlite3
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from knowledge.database import explain
 from knowledge.errors import (
     LibraryCorrupt,
+    LibraryReadOnly,
     SourceNotFound,
 )
 from knowledge.library import Filters, Library, Progress
@@ -287,3 +290,11 @@ async def test_a_library_that_may_only_be_read_can_be_searched(
         assert "foxes.md" in await names(reader, "red fox")
     finally:
         library.root.chmod(0o700)
+
+
+def test_a_disk_that_fails_is_not_told_as_a_damaged_library(tmp_path: Path) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_WRITE
+    told = explain(error, tmp_path / "catalog.sqlite")
+    assert isinstance(told, LibraryReadOnly)
+    assert "df -h" in told.hint

@@ -134,8 +134,34 @@ def test_one_bad_byte_in_utf8_costs_that_byte_and_is_noted() -> None:
 
 
 def test_line_ends_become_one_kind_and_control_characters_go() -> None:
-    text = read_bytes(b"a\r\nb\rc\x0cd\x00e\x1b[0m \xe2\x80\xa8f\n", "a.txt").text
-    assert text == "a\nb\nc\nde[0m \nf\n"
+    text = read_bytes(b"a\r\nb\rc\xc2\x85d\x00e\x1b\x07 f\n", "a.txt").text
+    assert text == "a\nb\nc\nde f\n"
+
+
+def test_a_page_break_shifts_no_line() -> None:
+    source = (
+        "/* One. */\n\x0c\nint f(void)\x0c\n{ return 1; }\u2028\n\n\x0cint g(void) { return 2; }\n"
+    )
+    document = read_bytes(source.encode(), "a.c")
+    numbered = source.split("\n")
+    for words in ("int f", "return 1", "int g"):
+        assert words in numbered[document.line_at(document.text.index(words)) - 1]
+    assert "\nint g" in document.text
+
+
+def test_a_line_separator_within_a_value_parts_no_row_and_no_line_of_json() -> None:
+    value = read_bytes('{"a": "one\u2028two", "b": 1}'.encode(), "a.json")
+    assert (value.kind, value.notes) == ("json", ())
+    lines = read_bytes('{"a": "one\u2028two"}\n{"a": "three"}\n'.encode(), "a.jsonl")
+    assert lines.notes == ()
+    assert [section.headings for section in lines.sections] == [("line 1",), ("line 2",)]
+    rows = read_bytes(b"name,note\nAnn,first\x0bsecond\nBob,third\n", "a.csv")
+    assert rows.text.endswith("name: Ann | note: first second\nname: Bob | note: third")
+
+
+def test_the_colours_of_a_log_are_no_part_of_its_words() -> None:
+    log = b"\x1b]0;build\x07\x1b[1;31mERROR\x1b[0m: \x1b[2Kno room left\x1b[K\n\x1b[32mok\x1b[m\n"
+    assert read_bytes(log, "a.log").text == "ERROR: no room left\nok\n"
 
 
 @pytest.mark.parametrize(
@@ -271,12 +297,14 @@ class Restless(type(Path())):  # type: ignore[misc]
     """A file that somebody writes to at each of its first openings."""
 
     times = 0
+    begins = ""
+    """What it is written to begins with; empty where only more is written."""
 
     def open(self, *args, **options):  # type: ignore[no-untyped-def]
         if self.times:
             self.times -= 1
-            with open(self, "ab") as other:
-                other.write(b"More.\n")
+            with open(self, "wb" if self.begins else "ab") as other:
+                other.write(f"{self.begins * self.times}More.\n".encode())
         return super().open(*args, **options)
 
 
@@ -289,9 +317,18 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(tmp_path: Path) -> N
     assert info.st_size == len(data)
 
 
+def test_a_log_that_grows_all_the_time_is_read_as_far_as_it_went(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_bytes(b"Begin.\nHalf a li")
+    path = Restless(tmp_path / "a.log")
+    path.times = 100
+    data, info = load(path)
+    assert data == b"Begin.\nHalf a liMore.\nMore.\n"
+    assert info.st_size < os.path.getsize(path)
+
+
 def test_a_file_that_keeps_changing_is_refused_for_now(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_bytes(b"Begin.\n")
     path = Restless(tmp_path / "a.md")
-    path.times = 100
+    path.times, path.begins = 100, "Other. "
     with pytest.raises(ReadError, match="kept changing"):
         load(path)

@@ -299,3 +299,73 @@ def test_a_page_without_head_and_body_tags_is_read_and_its_title_is_not_its_text
     assert "One leaves at 23:15." in document.text
     assert document.title in ("Trains", "Night trains")
     assert "Trains" not in document.text.splitlines()
+
+
+# what is drawn over a page, and equations
+
+
+def test_what_was_filled_in_on_a_page_is_read_with_it() -> None:
+    from pypdf import PdfReader, PdfWriter
+    from pypdf.generic import ArrayObject, DictionaryObject, NameObject, NumberObject
+    from pypdf.generic import TextStringObject as Text
+
+    writer = PdfWriter(PdfReader(io.BytesIO(make_pdf(["Order form.", ""]))))
+
+    def field(kind: str, name: str, value: object = None, **more: object) -> DictionaryObject:
+        entries = {"/Subtype": NameObject("/Widget"), "/FT": NameObject(kind), "/T": Text(name)}
+        entries |= {"/V": value} if value is not None else {}
+        return DictionaryObject(
+            {NameObject(key): each for key, each in entries.items()}
+            | {NameObject(f"/{key}"): each for key, each in more.items()}
+        )
+
+    over = DictionaryObject({NameObject("/Subtype"): NameObject("/FreeText")})
+    over[NameObject("/Contents")] = Text("Approved by Mara Quist.")
+    parent = writer._add_object(field("/Tx", "unused", Text("41 crates"), TU=Text("Quantity")))
+    child = DictionaryObject({NameObject("/Subtype"): NameObject("/Widget")})
+    child[NameObject("/Parent")] = parent
+    pairs = ArrayObject([ArrayObject([Text("dk"), Text("Denmark")])])
+    hidden = field("/Tx", "internal", Text("HIDDEN"), F=NumberObject(2))
+    secret = field("/Tx", "pin", Text("1234"), Ff=NumberObject(1 << 13))
+    marks = [
+        field("/Tx", "Customer", Text("Ilse Brandt")), child, hidden, secret,
+        field("/Ch", "Country", Text("dk"), Opt=pairs), field("/Tx", "Left empty", Text("")),
+        field("/Btn", "Gift", AS=NameObject("/On")), field("/Btn", "Rush", AS=NameObject("/Off")),
+    ]  # fmt: skip
+    for page, its in zip(writer.pages, (marks, [over]), strict=True):
+        page[NameObject("/Annots")] = ArrayObject(map(writer._add_object, its))
+    out = io.BytesIO()
+    writer.write(out)
+    document = read_bytes(out.getvalue(), "a.pdf")
+    assert document.text == (
+        "Order form.\n\nCustomer: Ilse Brandt\n\nQuantity: 41 crates\n\nCountry: Denmark\n\n"
+        "Gift: checked\n\nApproved by Mara Quist."
+    )
+    assert document.page_at(document.text.index("Approved")) == 2
+    assert document.notes == ()
+
+
+def test_equations_of_a_word_file_are_part_of_its_words() -> None:
+    from docx import Document as new_file
+    from docx.oxml import parse_xml
+
+    names = 'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
+
+    def run(text: str) -> str:
+        return f"<m:r><m:t>{text}</m:t></m:r>"
+
+    file = new_file()
+    paragraph = file.add_paragraph("The load is ")
+    paragraph._p.append(
+        parse_xml(
+            f"<m:oMath {names}>{run('q=')}"
+            f"<m:f><m:num>{run('a+b')}</m:num><m:den>{run('c')}</m:den></m:f>"
+            f"<m:sSup><m:e>{run('x')}</m:e><m:sup>{run('2')}</m:sup></m:sSup>"
+            f"<m:d><m:e>{run('t')}</m:e></m:d><m:rad><m:e>{run('y')}</m:e></m:rad></m:oMath>"
+        )
+    )
+    paragraph.add_run(" per metre.")
+    out = io.BytesIO()
+    file.save(out)
+    text = read_bytes(out.getvalue(), "a.docx").text
+    assert text == "The load is q=(a+b)/c x^2(t)√(y) per metre."

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import shutil
@@ -11,7 +12,9 @@ import pytest
 
 from knowledge.errors import ReadError
 from knowledge.read import ocr, read_bytes, walk
-from tests.knowledge.make_files import make_picture
+from tests.fakes import HashingEmbedder
+from tests.knowledge.libraries import Open, names
+from tests.knowledge.make_files import make_pdf, make_picture
 
 real = pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
 posix = pytest.mark.skipif(os.name != "posix", reason="the fake program is a script")
@@ -152,3 +155,75 @@ def test_a_scan_of_several_pages_keeps_their_numbers(form: str, name: str) -> No
     document = read_bytes(data, name)
     assert document.text == "The first page\n\nThe second page"
     assert document.page_at(document.text.index("second")) == 2
+
+
+# In a library
+
+
+def half_scanned() -> bytes:
+    """A PDF with a page of text, and a scanned one."""
+    from pypdf import PdfReader, PdfWriter
+
+    writer = PdfWriter()
+    for data in (make_pdf(["The first page."]), make_picture("x", "PDF")):
+        writer.append(PdfReader(io.BytesIO(data)))
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+@posix
+async def test_scanned_pages_beside_others_are_read_once_ocr_is_there(
+    nothing_installed: Path, open_library: Open
+) -> None:
+    folder = nothing_installed.parent / "docs"
+    folder.mkdir()
+    (folder / "a.pdf").write_bytes(half_scanned())
+    library = open_library(HashingEmbedder())
+    report = await library.add([str(folder)])
+    assert "needs OCR" in report.warned[0].reason
+    assert not (await library.sync()).changed
+    put_tesseract(nothing_installed, "print('Walrus on the second page.')")
+    assert (await library.sync()).changed == 1
+    (found,) = (await library.search("walrus", limit=1)).passages
+    assert "Walrus" in found.text
+    assert (await library.sync()).unchanged == 1
+
+
+@posix
+async def test_a_picture_that_was_read_stays_while_ocr_is_not_to_be_found(
+    nothing_installed: Path, open_library: Open
+) -> None:
+    folder = nothing_installed.parent / "docs"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(make_picture("x"))
+    put_tesseract(nothing_installed, "print('A walrus on a picture.')")
+    library = open_library(HashingEmbedder())
+    assert (await library.add([str(folder)])).added == 1
+    (nothing_installed / "tesseract").unlink()
+    report = await library.sync()
+    assert (report.removed, report.unchanged) == (0, 1)
+    assert await names(library, "walrus") == ["a.png"]
+    (folder / "a.png").unlink()
+    assert (await library.sync()).removed == 1
+
+
+@posix
+async def test_a_sync_that_is_stopped_ends_the_recognising_and_refuses_no_picture(
+    nothing_installed: Path, open_library: Open
+) -> None:
+    folder = nothing_installed.parent / "docs"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(make_picture("x"))
+    begun = nothing_installed / "begun"
+    put_tesseract(nothing_installed, f"open({str(begun)!r}, 'w'); import time; time.sleep(60)")
+    library = open_library(HashingEmbedder())
+    adding = asyncio.create_task(library.add([str(folder)]))
+    async with asyncio.timeout(30):
+        while not begun.exists():
+            await asyncio.sleep(0.02)
+        adding.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await adding
+    put_tesseract(nothing_installed, "print('A walrus on a picture.')")
+    assert (await library.sync()).added == 1

@@ -139,6 +139,15 @@ def test_a_table_with_a_quote_that_is_never_closed_is_read_line_by_line() -> Non
     assert document.notes == ("its quotes do not match: each line is read as a row",)
 
 
+def test_inches_in_a_table_with_tabs_merge_no_rows() -> None:
+    data = b'id\tsize\tnote\n1\t"5 inch\tpipe\n2\t6 inch\telbow\n3\t7" tee\tx\n4\t"two\nlines"\ty\n'
+    document = read_bytes(data, "a.tsv")
+    assert 'id: 1 | size: "5 inch | note: pipe\nid: 2 | size: 6 inch' in document.text
+    assert place(document, "id: 3") == "row 4"
+    quoted = read_bytes(b'id\tsize\n4\t"two\nlines"\n5\tone\n', "a.tsv")
+    assert quoted.text == "id | size\nid: 4 | size: two lines\nid: 5 | size: one"
+
+
 def test_rows_of_a_very_long_table_share_sections_and_none_is_lost() -> None:
     data = b"n,square\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(60_000))
     document = read_bytes(data, "a.csv")

@@ -71,6 +71,29 @@ def test_headings_items_rows_and_code_lines_stand_alone_without_their_markup() -
     ]
 
 
+ENTRIES = [
+    "2026-11-20 10:25:00,777 ERROR [w-3] cannot reach orchid at 10.2.3.4: refused\nTraceback",
+    "2026-11-20T10:25:01Z INFO started",
+    "Nov 20 10:05:00 host42 kernel: Out of memory",
+    "<34>Oct  1 22:14:15 machine su: failed",
+    '10.0.0.1 - - [20/Nov/2026:10:00:01 +0000] "GET / HTTP/1.1" 200',
+    "[   12.345678] usb 1-1: new device",
+    "I1120 10:00:00.1 12 main.go:3] started",
+    "[10:00:01] left the channel",
+    "20/11/2026, 10:00 - Ann: hello",
+]
+
+
+def test_each_entry_of_a_log_stands_alone_with_the_lines_that_go_on_with_it() -> None:
+    assert cut("\n".join(ENTRIES)) == ENTRIES
+    assert cut("00:00:01,000 --> 00:00:04,000\nHello there") == [
+        "00:00:01,000 --> 00:00:04,000\nHello there"
+    ]
+    assert cut("The last of them came in on\n2026-11-20 and was lost.") == [
+        "The last of them came in on\n2026-11-20 and was lost."
+    ]
+
+
 def test_a_number_that_ends_a_wrapped_sentence_is_no_list_item() -> None:
     text = "The version that everybody uses is\n14. It came out in May."
     assert cut(text) == ["The version that everybody uses is\n14.", "It came out in May."]

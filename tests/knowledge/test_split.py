@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knowledge.errors import ReadError
-from knowledge.read import read_bytes
+from knowledge.read import read_bytes, stopping
 from knowledge.split import CHARACTERS_PER_TOKEN, LIMIT, estimate_tokens, split
 from knowledge.types import Chunk, Document
 from tests.knowledge.make_files import make_docx, make_pdf
@@ -197,7 +197,7 @@ def watch(event, args):
         raise SystemExit(f"made {args[0]}")
 
 sys.addaudithook(watch)
-from knowledge.read import read_bytes
+from knowledge.read import read_bytes, stopping
 from knowledge.split import estimate_tokens, split
 
 for name, text in (("a.md", "A sentence stands here. " * 200), ("a.py", "x = 1\\n" * 900)):
@@ -205,3 +205,11 @@ for name, text in (("a.md", "A sentence stands here. " * 200), ("a.py", "x = 1\\
 assert not {"nltk", "tiktoken", "tree_sitter_language_pack"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_split_is_broken_off_when_it_is_wished() -> None:
+    document = Document("One sentence. " * 2_000, "text")
+    asked = iter([False] * 50)
+    with stopping.when(lambda: next(asked, True)), pytest.raises(InterruptedError):
+        split(document, count=estimate_tokens)
+    assert split(document, count=estimate_tokens)

@@ -21,13 +21,14 @@ def names(root: Path) -> list[str]:
 
 def test_a_folder_gives_its_documents_sorted_and_counts_what_it_passes_over(tmp_path: Path) -> None:
     put(tmp_path, "b.md", "a/z.py", "a/b.txt", ".hidden.md", ".git/HEAD.md", "x.gif", "noname")
+    put(tmp_path, "~$b.docx")
     found = walk(tmp_path)
     assert [p.relative_to(tmp_path).as_posix() for p in found.files] == [
         "a/b.txt",
         "a/z.py",
         "b.md",
     ]
-    assert found.skipped == {"binary or unknown type": 2, "hidden": 2}
+    assert found.skipped == {"binary or unknown type": 2, "hidden": 3}
     assert found.problems == ()
     assert found == walk(tmp_path)
 
