@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 
 CUT = "The answer was cut at the token limit."
 """Stands in the note of such an answer."""
+_ADD, _WHY, _LIST = TYPED = (
+    " Add documents: agent add PATH",
+    ": agent sources says why",
+    ": agent sources lists them",
+)
+"""What notes tell to type; who asks over HTTP may have no command line."""
 _GRACE = 5.0
 """Seconds for quoting what was found, once the budget is spent."""
 
@@ -181,11 +187,11 @@ async def nothing_found(turn: Turn) -> str:
     """Why there is nothing to answer from, in words for the user."""
     sources = await turn.library.sources()
     if not sources:
-        return "The library is empty. Add documents: agent add PATH"
+        return f"The library is empty.{_ADD}"
     if not any(source.chunks for source in sources):
-        return "Nothing that was added could be read: agent sources says why."
+        return f"Nothing that was added could be read{_WHY}."
     if turn.filters and not (await turn.library.extent(turn.filters)).documents:
-        return "No source of the library is among those asked for: agent sources lists them."
+        return f"No source of the library is among those asked for{_LIST}."
     return "No passage of the library fits the question."
 
 

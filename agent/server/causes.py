@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.events import Done, Failed, Status
+from agent.modes.answering import TYPED
 from agent.modes.router import COULD_NOT
 from agent.persona.restyle import FAILED
 from agent.server.failures import bug, refusal, refusal_of
@@ -53,10 +54,15 @@ def as_told(failed: Failed) -> Failed:
 
 
 def done_for(user: User, done: Done) -> Done:
-    """The end of an answer, as a user is told it: not why something failed on the way."""
+    """The end of an answer, as a user is told it.
+
+    Not why something failed on the way, nor what to type: there is no command line for them.
+    """
     if user.is_owner:
         return done
     note = _VOICE.sub(r"\1).", done.note)
+    for typed in TYPED:
+        note = note.replace(typed, "")
     return replace(done, note=without_places(note), route=_route(done.route))
 
 

@@ -91,3 +91,20 @@ def test_the_log_is_told_what_was_left_out_of_an_answer_that_ends_now(log: dict[
     assert log == {}
     assert ended_for(ADA, done) == told
     assert log["cause"].count(WORDS) == 2
+
+
+async def test_who_has_no_command_line_is_not_told_what_to_type_there(tmp_path: Path) -> None:
+    async with whole(ADA) as server:
+        notes = {}
+        for user in ("ada", "owner"):
+            async with server.client(user) as client:
+                answer = await client.post(
+                    "/v1/chat/completions",
+                    json={
+                        "model": "understudy/naive",
+                        "messages": [{"role": "user", "content": "Has the Moon air?"}],
+                    },
+                )
+                notes[user] = answer.json()["understudy"]["note"]
+    assert notes["ada"] == "The library is empty."
+    assert notes["owner"] == "The library is empty. Add documents: agent add PATH"
