@@ -1,7 +1,7 @@
 """What a tool gave, as the model reads it: numbered text that an answer can cite, page by page.
 
 Every result is kept as a document of the ask, so that a citation of it is checked like any other.
-Pictures and other files are kept for the user and only named.
+Pictures and other files are kept for the user, who is told where.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class Shown:
         for thing in outcome.attachments:
             file: Path = self._kept.keep_file(thing.data, thing.media_type)
             size = f"{_name(thing.media_type)}, {len(thing.data):,} bytes"
-            notes.append(f"[{thing.kind}: {size}; not shown, kept for the user as {file.name}]")
+            notes.append(f"[{thing.kind}: {size}; not shown, kept for a day: {file}]")
         text = visible(outcome.text)
         if len(text) > _PAGE:
             handle = self._kept.keep(text, definition if outcome.ok else None)

@@ -1,4 +1,4 @@
-"""Results that are too large to be read at once: kept in files for a while, read page by page."""
+"""What tools give that is too large to be read at once, or no text: kept in files for a while."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ _HELD = "held"
 
 
 class Results:
-    """What the tools of one run gave. Only its user can read it; it is gone at the end."""
+    """What the tools of one run gave. Only its user can read it.
+
+    Texts are gone at the end. Pictures and other files, which are only named to the user, stay for
+    a day at least: a later run takes them away.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Take a place; it is made when there is something to keep."""
@@ -33,6 +37,8 @@ class Results:
         self._lock: FileLock | None = None
         self._count = 0
         self._texts: dict[str, Path] = {}
+        self._files = False
+        """Whether something is kept that is no text."""
 
     def keep(self, text: str) -> str:
         """Keep a text.
@@ -59,6 +65,7 @@ class Results:
         with _kept_or_told():
             _, file = self._next(mimetypes.guess_extension(kind) or ".bin")
             file.write_bytes(data)
+        self._files = True
         return file
 
     def text(self, handle: str) -> str:
@@ -78,13 +85,17 @@ class Results:
             raise McpFailed(f"The result '{handle}' is gone. Call the tool again.") from error
 
     def close(self) -> None:
-        """Take all of it away."""
+        """Take the texts away."""
         if self._lock is not None:
             self._lock.release()
             self._lock = None
         if self._own is not None:
-            shutil.rmtree(self._own, ignore_errors=True)
-            self._own = None
+            for file in self._texts.values():
+                with suppress(OSError):
+                    file.unlink()
+            if not self._files:
+                shutil.rmtree(self._own, ignore_errors=True)
+            self._own, self._files = None, False
             self._texts.clear()
 
     def _next(self, suffix: str) -> tuple[str, Path]:

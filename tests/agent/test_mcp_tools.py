@@ -184,10 +184,16 @@ async def test_what_is_kept_is_gone_at_the_end(tmp_path: Path) -> None:
     assert list((tmp_path / "results").iterdir()) == []
 
 
-async def test_a_picture_is_named_and_not_poured_into_the_text(tmp_path: Path) -> None:
+async def test_a_picture_is_not_poured_into_the_text_and_is_there_when_all_is_over(
+    tmp_path: Path,
+) -> None:
     picture = Attachment("image", "image/png", bytes(5000))
-    output = await Given(tmp_path, (tool(), Outcome("", attachments=(picture,)))).call("one__look")
-    assert output.text == "[image: image/png, 5,000 bytes; not shown, kept for the user as r1.png]"
+    given = Given(tmp_path, (tool(), Outcome("x" * 20_000, attachments=(picture,))))
+    output = await given.call("one__look")
+    given.results.close()
+    (file,) = (tmp_path / "results").glob("*/r*")
+    assert file.read_bytes() == picture.data
+    assert f"[image: image/png, 5,000 bytes; not shown, kept for a day: {file}]" in output.text
 
 
 async def test_what_is_refused_or_fails_is_told_and_not_called(tmp_path: Path) -> None:
