@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from agent.errors import BudgetSpent, ContextTooLong
 from agent.events import Citation, Done, Revision, Status, Token, ToolCall
 from agent.messages import FREE
+from agent.modes.answering import abstain, nothing_found
 from agent.modes.choice import SIMPLEST, Facts, decide
 from agent.modes.costs import ANSWER, HEADING, PACKING, PASSAGE, Case
 from agent.modes.prompting import ANSWER as ROOM
@@ -100,8 +101,9 @@ class Auto:
         """Answer one turn in the mode that suits it.
 
         One that cannot take the turn after all (`ContextTooLong` before anything was said) gives
-        way to the next.
+        way to the next. Where there is nothing to read, none is asked: nothing is loaded for it.
         """
+        nothing = False
         try:
             plan = await self.plan(turn)
         except BudgetSpent as end:
@@ -110,11 +112,15 @@ class Auto:
         else:
             able = [option.mode for option in plan.options if not option.obstacle] or [plan.mode]
             why = plan.why
+            nothing = not plan.facts.extent.documents and not turn.context.strip()
         yield Status(f"{able[0]}: {why}", stage="route")
         for place, mode in enumerate(able):
             said = False
             try:
-                async with aclosing(self._modes[mode].answer(turn)) as events:
+                rest = self._modes[mode].answer(turn)
+                if nothing:
+                    rest = abstain(turn, mode, await nothing_found(turn))
+                async with aclosing(rest) as events:
                     async for event in events:
                         said = said or isinstance(event, Token | ToolCall | Citation | Revision)
                         if isinstance(event, Done):

@@ -217,6 +217,16 @@ async def test_an_empty_library_is_left_to_the_simplest_mode() -> None:
     assert (plan.mode, plan.why) == ("naive", "the library is empty")
 
 
+async def test_for_an_empty_library_nothing_is_loaded() -> None:
+    """The model of this test complains when it is warmed, or asked."""
+    events = [event async for event in Auto(modes()).answer(turn(FACT, MemoryLibrary()))]
+    done = events[-1]
+    assert isinstance(done, Done)
+    assert (done.outcome, done.mode) == ("unanswerable", "naive")
+    assert done.note.startswith("The library is empty.")
+    assert done.route == "auto: the library is empty"
+
+
 async def test_what_a_search_gives_is_measured_by_the_librarys_own_passages() -> None:
     notes = MemoryLibrary({f"{n}.txt": "word " * 50 for n in range(40)})
     assert (await Auto(modes()).plan(turn(FACT, notes))).facts.case.passage == 50 + HEADING
