@@ -11,8 +11,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
+from contextlib import suppress
 from typing import Any
 
 from knowledge.errors import ReadError
@@ -116,21 +118,25 @@ def _run(picture: bytes) -> str:
     program = shutil.which("tesseract")
     if program is None:
         raise ReadError(needed())
-    try:
-        process = subprocess.Popen(
-            [program, "stdin", "stdout"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "OMP_THREAD_LIMIT": "1"},
-            # A terminal's Ctrl-C is meant for this program, which then ends the other one.
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise ReadError(f"tesseract cannot be run: {error.strerror or error}") from None
+    with tempfile.TemporaryFile() as given:
+        # A file and no pipe: `communicate` cannot go on with what it was giving when it timed out.
+        given.write(picture)
+        given.seek(0)
+        try:
+            process = subprocess.Popen(
+                [program, "stdin", "stdout"],
+                stdin=given,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**os.environ, "OMP_THREAD_LIMIT": "1"},
+                # A terminal's Ctrl-C is meant for this program, which then ends the other one.
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise ReadError(f"tesseract cannot be run: {error.strerror or error}") from None
     with process:
         try:
-            out, said = _communicate(process, picture)
+            out, said = _communicate(process)
         except BaseException:
             process.kill()
             raise
@@ -141,15 +147,12 @@ def _run(picture: bytes) -> str:
     return tidy(out.decode("utf-8", "replace").replace("\f", "\n")).strip()
 
 
-def _communicate(process: subprocess.Popen[bytes], picture: bytes) -> tuple[bytes, bytes]:
+def _communicate(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
     """What the program writes on its two streams; asks meanwhile whether to break off."""
     end = time.monotonic() + TIMEOUT
-    given: bytes | None = picture
     while True:
-        try:
-            return process.communicate(given, timeout=min(_ASKED, TIMEOUT))
-        except subprocess.TimeoutExpired:
-            given = None  # it has it, and goes on with it
+        with suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=min(_ASKED, TIMEOUT))
         stopping.check()
         if time.monotonic() > end:
             raise ReadError(f"OCR took more than {TIMEOUT:.0f} seconds and was stopped")

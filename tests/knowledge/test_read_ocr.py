@@ -122,6 +122,19 @@ def test_a_program_that_hangs_is_stopped(
 
 
 @posix
+def test_a_large_picture_reaches_a_program_that_is_slow_to_take_it(
+    nothing_installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import Image
+
+    monkeypatch.setattr("knowledge.read.ocr._ASKED", 0.001)  # before it has begun to read
+    put_tesseract(nothing_installed, "print(len(data) > 300_000 and 'All of it.')")
+    out = io.BytesIO()
+    Image.frombytes("L", (600, 600), os.urandom(360_000)).save(out, "PNG")
+    assert read_bytes(out.getvalue(), "a.png").text == "All of it."
+
+
+@posix
 def test_a_picture_of_too_many_pixels_is_not_opened(nothing_installed: Path) -> None:
     from PIL import Image
 
