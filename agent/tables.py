@@ -13,6 +13,8 @@ from itertools import groupby
 
 _KEY = re.compile(r"[^:|]{1,100}:\s")
 """The name of its column, which a reader of tables has put before a cell."""
+_DASHES = re.compile(r"(?=.*-)[|: \t-]+")
+"""The line under the head of a table."""
 
 Words = Callable[[str], set[str]]
 
@@ -40,7 +42,8 @@ def of_another_row(claim: str, passage: str, content: Words, numbers: Words) -> 
         named = False
         near: set[str] = set()
         far: set[str] = set()
-        for line in lines:
+        headed = len(lines) > 1 and _DASHES.fullmatch(lines[1])
+        for line in lines[2:] if headed else lines:
             held = numbers(line)
             cells = [found for cell in _labels(line) if (found := content(cell))]
             named = named or (bool(held) and any(cell <= words for cell in cells))

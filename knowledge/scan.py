@@ -185,6 +185,13 @@ def reads_more_now(entry: Entry) -> bool:
     return WANTS_OCR in entry.reason and ocr.available()
 
 
+def is_unreadable_picture(entry: Entry) -> bool:
+    """Whether it is a picture that has been read, while OCR is not to be found."""
+    from knowledge.read import ocr
+
+    return _is_picture(entry) and not ocr.available()
+
+
 def _is_picture(entry: Entry) -> bool:
     """Whether it is a picture on this disk whose text has been recognised."""
     from knowledge.read.kinds import kind_of_name

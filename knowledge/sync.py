@@ -137,7 +137,7 @@ class Synchronizer:
         self, plan: Plan, known: Mapping[str, Entry], before: Mapping[str, Entry]
     ) -> None:
         twins = {
-            twin_key(entry.digest, entry.source): entry.document_id
+            twin_key(entry.digest, entry.source): entry
             for entry in known.values()
             if entry.document_id and not reads_more_now(entry)
         }
@@ -178,7 +178,7 @@ class Synchronizer:
         file: Ready,
         root: str,
         known: Entry | None,
-        twins: Mapping[tuple[str, str], str],
+        twins: Mapping[tuple[str, str], Entry],
         was_there: bool,
     ) -> None:
         """Take one file in: the same after all, a twin of a known one, or to be read and split."""
@@ -197,12 +197,14 @@ class Synchronizer:
             )  # fmt: skip
             return
         if twin is not None:
-            moved = not was_there and self._left[twin] > 0
-            self._left[twin] -= moved
+            its = twin.document_id or ""
+            moved = not was_there and self._left[its] > 0
+            self._left[its] -= moved
             self._counts["changed" if was_there else "moved" if moved else "added"] += 1
             self.catalog.sources.stage(
-                [entry_for(path, root, stat, looked, document_id=twin, digest=digest)]
-            )
+                [entry_for(path, root, stat, looked, document_id=its, digest=digest,
+                           reason=twin.reason)]
+            )  # fmt: skip
             return
         try:
             with stopping.when(self.cancelled):
@@ -224,7 +226,8 @@ class Synchronizer:
 
         try:
             fetched = fetch(url, policy=self.policy, cancelled=self.cancelled)
-            document = read_page(fetched)
+            with stopping.when(self.cancelled):
+                document = read_page(fetched)
         except (GuardError, ReadError) as error:
             reason = error.in_full
             if self.earlier is not None:

@@ -21,6 +21,8 @@ _BY_CONTENT: frozenset[Kind] = frozenset({"pdf", "docx", "pptx", "xlsx", "epub"}
 """Kinds that the bytes show so plainly that the name is not asked."""
 
 
+_WIDE = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
+"""What UTF-16 and UTF-32 begin with, whose lines are no bytes' to find."""
 _TRIES = 3
 """Readings of a file that changes meanwhile, before it is given up."""
 
@@ -69,7 +71,7 @@ def load(path: Path) -> tuple[bytes, os.stat_result]:
         raise ReadError(f"it cannot be opened: {error.strerror or error}") from None
     # A log that is written to all the time: what stood there a moment ago stands there still.
     grows = after.st_size > before.st_size > 0 and data.startswith(first)
-    if grows and not _large(path.name, head):
+    if grows and not _large(path.name, head) and not head.startswith(_WIDE):
         lines = data[: data.rfind(b"\n", 0, before.st_size) + 1]
         return lines or data[: before.st_size], before
     raise ReadError("it kept changing while it was read; run agent sync again later")

@@ -326,6 +326,16 @@ def test_a_log_that_grows_all_the_time_is_read_as_far_as_it_went(tmp_path: Path)
     assert info.st_size < os.path.getsize(path)
 
 
+def test_a_log_in_utf_16_that_grows_all_the_time_is_not_cut_within_a_letter(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.log").write_bytes("Begin.\n".encode("utf-16"))
+    path = Restless(tmp_path / "a.log")
+    path.times = 100
+    with pytest.raises(ReadError, match="kept changing"):
+        load(path)
+
+
 def test_a_file_that_keeps_changing_is_refused_for_now(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_bytes(b"Begin.\n")
     path = Restless(tmp_path / "a.md")
