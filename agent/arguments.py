@@ -22,6 +22,11 @@ _DIALECTS = {"$schema", "$id"}
 checked by that dialect's rules."""
 _REST = {"additionalProperties", "unevaluatedProperties"}
 """What means the properties that no expression has named."""
+_OPPOSITES = {"not", "disallow", "if", "oneOf"}
+"""What refuses the more, the less a part of it asks for: without an expression in that part, it
+would refuse what fits."""
+_COUNTING = {"maxContains", "unevaluatedProperties", "unevaluatedItems"}
+"""The same of what stands beside them."""
 _BY_NAME = {"properties", "$defs", "definitions", "dependentSchemas", "dependencies"}
 """Schemas by names, which are no keywords."""
 _VALUES = {"enum", "const", "default", "examples"}
@@ -34,7 +39,7 @@ _LONGEST = 500
 def misfit(schema: dict[str, Any], arguments: dict[str, Any]) -> str:
     """What is wrong with arguments by their schema; empty if they fit."""
     try:
-        checked = plain(schema, _EXPRESSIONS | _DIALECTS)
+        checked = plain(schema, _DIALECTS)
         Draft202012Validator.check_schema(checked)
         validator = Draft202012Validator(checked, registry=Registry())
         error = best_match(validator.iter_errors(arguments))
@@ -47,10 +52,25 @@ def misfit(schema: dict[str, Any], arguments: dict[str, Any]) -> str:
     return said if len(said) <= _LONGEST else said[:_LONGEST] + " …"
 
 
-def plain(schema: Any, left_out: Set[str] = _EXPRESSIONS) -> Any:
-    """A schema without what is not to be checked; at least, without its expressions."""
+def plain(schema: Any, besides: Set[str] = frozenset()) -> Any:
+    """A schema without its expressions, which fits whatever that with them fits.
+
+    Args:
+        schema: A schema, or what is said to be one.
+        besides: Other keywords to be left out.
+    """
+    if _without(schema, _EXPRESSIONS) == schema:
+        return _without(schema, besides)
+    return _without(schema, _EXPRESSIONS | _COUNTING | besides, _OPPOSITES)
+
+
+def _without(schema: Any, left_out: Set[str], opposites: Set[str] = frozenset()) -> Any:
+    """A schema without some keywords, and without references into what is none of its parts.
+
+    Without those of `opposites`, too, in which something is left out, or may be by a reference.
+    """
     if isinstance(schema, list):
-        return [plain(part, left_out) for part in schema]
+        return [_without(part, left_out, opposites) for part in schema]
     if not isinstance(schema, dict):
         return schema
     out = left_out | (_REST if "patternProperties" in schema else set())
@@ -59,10 +79,19 @@ def plain(schema: Any, left_out: Set[str] = _EXPRESSIONS) -> Any:
         if key in _VALUES:
             kept[key] = value
         elif key in _REFERENCES and isinstance(value, str):
-            if not _VALUES & set(unquote(value).split("/")):
+            if not (_VALUES | left_out | opposites) & set(unquote(value).split("/")):
                 kept[key] = value
         elif key in _BY_NAME and isinstance(value, dict):
-            kept[key] = {name: plain(part, left_out) for name, part in value.items()}
-        elif key not in out:
-            kept[key] = plain(value, left_out)
+            kept[key] = {n: _without(part, left_out, opposites) for n, part in value.items()}
+        elif key not in out and not (key in opposites and _holds(value)):
+            kept[key] = _without(value, left_out, opposites)
     return kept
+
+
+def _holds(part: Any) -> bool:
+    """Whether there are expressions or references in a part of a schema, or what looks so."""
+    if isinstance(part, list):
+        return any(map(_holds, part))
+    return isinstance(part, dict) and any(
+        key in _EXPRESSIONS | _REFERENCES or _holds(value) for key, value in part.items()
+    )

@@ -266,6 +266,13 @@ def parse(name: str, value: Any, file: str, source: Source) -> tuple[Entry | Non
     if not command and not url:
         if kind or not any(key in value for key in FLAGS):
             raise _wrong(file, name, "command", "given, or 'url'", None)
+        if lost := next((key for key in ("args", "env", "cwd", "headers") if value.get(key)), ""):
+            raise ConfigError(
+                f"{_where(file, name, lost)} needs 'command' or 'url' beside it: without them, an "
+                "entry only switches another one, which keeps what it is given.",
+                hint=f"Take {lost} out of {file}, or write the whole entry there. What our server "
+                "'web' searches with is exported: export BRAVE_API_KEY=…",
+            )
         return None, flags
     entry = Entry(
         name=name,

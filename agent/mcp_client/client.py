@@ -115,8 +115,12 @@ class McpClient:
 
     @property
     def late(self) -> tuple[str, ...]:
-        """The servers that are still being started."""
-        return tuple(name for name, task in self._looking.items() if not task.done())
+        """The servers that are still being started, and have no tools yet."""
+        return tuple(
+            name
+            for name, task in self._looking.items()
+            if not task.done() and (self._held[name].error or not self._held[name].tools)
+        )
 
     def tool(self, server: str, name: str) -> Definition | None:
         """One of them as it is now, whether its server is ready or not."""

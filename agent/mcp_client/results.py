@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 _OLD = 86_400.0
-"""Seconds after which what a crashed run has left is taken away."""
+"""Seconds after which what a run has left is taken away."""
 _HELD = "held"
 """A file of each folder that its run keeps locked."""
 

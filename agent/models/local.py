@@ -80,6 +80,7 @@ class Local:
         self._weights: Weights | None = None
         self._engine: Engine | None = None
         self._loading = threading.Lock()
+        self._warming: asyncio.Future[Engine] | None = None
         self._head: tuple[str, list[int]] = ("", [])
         # One thread: what an engine holds is changed by one call at a time.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="local-weights")
@@ -96,8 +97,15 @@ class Local:
     async def warm(self) -> None:
         """Load the libraries and the weights; see `ChatModel.warm`."""
         if self._engine is None:
-            # Cannot be stopped: among the loop's own threads, whoever ends the process sees it.
-            await asyncio.to_thread(self._load)
+            loop, warming = asyncio.get_running_loop(), self._warming
+            # One thread, however many wait for it or have given up: the loop has few.
+            if warming is None or warming.done() or warming.get_loop() is not loop:
+                # Cannot be stopped: among the loop's own threads, whoever ends the process sees it.
+                warming = self._warming = loop.run_in_executor(None, self._load)
+                # Where nobody waits any more, nobody needs to hear why it failed.
+                warming.add_done_callback(lambda done: done.cancelled() or done.exception())
+            await asyncio.wait([warming])
+            warming.result()
 
     def count(self, text: str) -> int:
         """By the model's own tokenizer; loads the weights, where `warm` has not."""

@@ -12,18 +12,17 @@ from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.events import Key, Paste
 from textual.screen import ModalScreen
-from textual.widgets import OptionList, Static
+from textual.widgets import Input, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
 from agent.approvals import SHOWN, Decision
 from agent.plain_text import clean
 from agent.tui.screens.form import FormScreen
-from agent.tui.widgets.composer import Composer
 from agent.tui.widgets.safe_text import one_line, shown
 
 if TYPE_CHECKING:
-    from textual.events import Key
     from textual.screen import Screen
 
     from agent.approvals import Answer, Request
@@ -84,9 +83,24 @@ class Approval(ModalScreen[Decision]):
         if not event.is_printable or event.character is None:
             return
         event.stop()
+        field = self._typed_in()
+        if isinstance(field, TextArea):
+            field.insert(event.character)
+        elif isinstance(field, Input):
+            field.insert_text_at_cursor(event.character)
+
+    def on_paste(self, event: Paste) -> None:
+        """The same of what is pasted."""
+        event.stop()
+        if (field := self._typed_in()) is not None:
+            field.post_message(Paste(event.text))
+
+    def _typed_in(self) -> TextArea | Input | None:
+        """The field that had the cursor when this came up."""
         self.query_one(OptionList).highlighted = None  # so that Enter means nothing yet
-        for composer in self.app.screen_stack[0].query(Composer):
-            composer.text += event.character
+        stack = self.app.screen_stack
+        field = stack[stack.index(self) - 1].focused
+        return field if isinstance(field, TextArea | Input) else None
 
     def action_deny(self) -> None:
         """Leave without a word."""

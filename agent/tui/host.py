@@ -236,7 +236,8 @@ class Host:
         if text:
             self._made({**others, name: parse(name, text, name)})
             kept = config_file.set_value(paths, name, text)
-            self._again(others)
+            with suppress(AgentError):  # of that very flag or variable, which cannot be used
+                self._again(others)
             if getattr(self._parts.config, name) != kept:  # a flag or a variable goes before it
                 self._again({**others, name: kept})
         else:

@@ -143,6 +143,20 @@ async def test_progress_is_told_and_puts_the_time_limit_off(tmp_path: Path) -> N
         assert (await opened.call("fix", "echo", {"text": "still there"})).ok
 
 
+async def test_a_server_that_is_slow_to_list_its_tools_again_is_not_late_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(*_: Any) -> None:
+        await asyncio.Event().wait()
+
+    async with client(tmp_path, fixture()) as opened:
+        await opened.open()
+        monkeypatch.setattr("agent.mcp_client.session.Session.definitions", hang)
+        await opened.open(patience=0.05)
+        assert "echo" in [tool.name for tool in opened.tools]
+        assert opened.late == ()
+
+
 async def test_a_call_that_fails_does_not_take_a_server_away_that_is_well(tmp_path: Path) -> None:
     async with client(tmp_path, fixture(timeout=0.5)) as opened:
         with pytest.raises(McpFailed, match="no sign of progress"):

@@ -78,6 +78,13 @@ def test_a_built_in_server_is_off_until_the_users_file_enables_it(places: Places
     assert not web.offers("crawl")
 
 
+def test_what_an_entry_that_only_switches_another_cannot_change_is_told(places: Places) -> None:
+    places.user(web={"enabled": True, "env": {"BRAVE_API_KEY": "x"}})
+    (problem,) = places.load().problems
+    assert "server 'web': 'env' needs 'command' or 'url' beside it" in str(problem)
+    assert "export BRAVE_API_KEY" in problem.hint
+
+
 def test_our_server_of_the_web_is_given_the_keys_to_search_with_and_shows_none() -> None:
     (web,) = built_in()
     given = {"BRAVE_API_KEY": "k", "AGENT_SEARXNG_URL": "http://s:1", "OPENAI_API_KEY": "no"}

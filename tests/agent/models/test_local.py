@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -341,5 +342,32 @@ async def test_closing_does_not_wait_for_weights_that_are_still_being_loaded(
     finally:
         go_on.set()
     # The next call loads them.
+    async with aclosing(model.stream(WHO, max_tokens=2)) as deltas:
+        assert [delta async for delta in deltas]
+
+
+async def test_who_gives_up_while_weights_are_loaded_keeps_no_thread_busy(
+    folder: Path, open_: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(Transformers):
+        def __init__(self, weights: Any) -> None:
+            begun.set()
+            assert go_on.wait(DEADLINE)
+            super().__init__(weights)
+
+    monkeypatch.setattr("agent.models.local_transformers.Transformers", Slow)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+    model = open_(folder)
+    try:
+        async with asyncio.timeout(DEADLINE / 2):
+            for _ in range(3):
+                asking = asyncio.create_task(anext(model.stream(WHO)))
+                await asyncio.to_thread(begun.wait, DEADLINE)
+                asking.cancel()
+                await asyncio.gather(asking, return_exceptions=True)
+    finally:
+        go_on.set()
     async with aclosing(model.stream(WHO, max_tokens=2)) as deltas:
         assert [delta async for delta in deltas]

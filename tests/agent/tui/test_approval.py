@@ -6,6 +6,7 @@ import webbrowser
 from typing import Any
 
 import pytest
+from textual.events import Paste
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input, OptionList, Select, SelectionList, Static
@@ -87,6 +88,33 @@ async def test_who_was_typing_when_it_came_up_types_on_and_answers_nothing() -> 
         await pilot.press("down", "enter")
         await asked.worker.wait()
     assert [decision.answer for decision in asked.decisions] == ["once"]
+
+
+async def test_what_was_being_typed_goes_on_where_its_cursor_stands() -> None:
+    asked = Asked()
+    request = Request("tool", "Call send?", '{"to": "x"}', "It sends out.", "mail", "send")
+    async with asked.app.run_test(size=(100, 50)) as pilot:
+        await opened(asked.app, pilot)
+        await pilot.press(*"When it?", "left", "left", "left", "left")
+        await asked.put(pilot, request)
+        await pilot.press("space")
+        asked.app.post_message(Paste("is"))
+        await until(pilot, lambda: asked.app.composer.text == "When is it?")
+        await pilot.press("enter")
+        assert isinstance(asked.app.screen, Approval)
+        await pilot.press("escape")
+        await asked.worker.wait()
+        await asked.put(pilot, form())
+        await pilot.press("end")
+        filled = asked.worker
+        await asked.put(pilot, request)
+        await pilot.press("x", "escape")
+        await asked.worker.wait()
+        await until(pilot, lambda: isinstance(asked.app.screen, FormScreen))
+        assert asked.app.screen.query(Input).first().value == "Adax"
+        assert asked.app.composer.text == "When is it?"
+        await pilot.press("escape")
+        await filled.wait()
 
 
 async def test_a_form_is_filled_in_with_its_defaults_standing_there() -> None:

@@ -182,3 +182,12 @@ async def test_what_is_changed_in_the_settings_holds_at_once_whatever_was_given(
     assert Config.load(Paths.from_env()).mode == "cag"
     host.keep("mode", "")
     assert host.config.mode == "naive"
+
+
+def test_a_model_that_is_kept_holds_where_the_one_given_cannot_be_used(tmp_path: Path) -> None:
+    def given(overrides: Mapping[str, Any], notify: Callable[[str], None]) -> Parts:
+        return parts({"model": f"local:{tmp_path}/none", **overrides}, notify)
+
+    host = Host(given)
+    assert host.keep("model", "embedded") == "embedded"
+    assert host.config.model == Config.load(Paths.from_env()).model == "embedded"
