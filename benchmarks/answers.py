@@ -30,10 +30,10 @@ from typing import TYPE_CHECKING
 
 from agent.events import Citation, Done
 from agent.models.embedded import Embedded
-from agent.models.reader import Reader
+from agent.models.reader import Reader, Recalling
 from agent.modes.base import Turn
 from agent.modes.naive import Naive
-from benchmarks.squad import Asked, Remembering, auc, exact, f1, holds, library, read
+from benchmarks.squad import EVERY_TEXT, Asked, auc, exact, f1, holds, library, read
 from knowledge.minilm import MiniLM
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         embedder: Embedder | None = None
         if not options.lexical:
-            embedder = Remembering(MiniLM(options.cache or Path(folder)))
+            embedder = Recalling(MiniLM(options.cache or Path(folder)), recent=EVERY_TEXT)
         skipped = 0 if options.all else options.fitted
         tallies = asyncio.run(measure(options.file, skipped, embedder, Path(folder)))
     show(tallies, 0 if not options.all else options.fitted)

@@ -33,7 +33,8 @@ from agent.models.reader.confidence import CONFIDENCE_FEATURES, confidence_featu
 from agent.models.reader.features import RANK_FEATURES
 from agent.models.reader.marks import MARK_FEATURES, Sentence
 from agent.models.reader.reader import Ranked, Reader, share
-from benchmarks.squad import Asked, Remembering, f1, holds, library, read
+from agent.models.reader.recall import Recalling
+from benchmarks.squad import EVERY_TEXT, Asked, f1, holds, library, read
 from knowledge.minilm import MiniLM
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--write", action="store_true", help="replace weights.json")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        embedder = Remembering(MiniLM(options.cache or Path(folder)))
+        embedder = Recalling(MiniLM(options.cache or Path(folder)), recent=EVERY_TEXT)
         result = fit(options.file, options.articles, embedder, Path(folder))
     text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
     if options.write:

@@ -20,7 +20,10 @@ from typing import TYPE_CHECKING
 from knowledge.library import Library
 
 if TYPE_CHECKING:
-    from knowledge.embed import Cancelled, Embedder, Progress, Vectors
+    from knowledge.embed import Embedder
+
+EVERY_TEXT = 1_000_000
+"""Of how many texts a benchmark keeps vectors: of all that it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,43 +90,6 @@ async def library(
         yield opened
     finally:
         opened.close()
-
-
-class Remembering:
-    """An embedder that embeds a text once."""
-
-    def __init__(self, inner: Embedder) -> None:
-        self._inner = inner
-        self._known: dict[str, Vectors] = {}
-        self.name = inner.name
-        self.dimensions = inner.dimensions
-        self.max_tokens = inner.max_tokens
-
-    def load(self, *, cancelled: Cancelled | None = None) -> None:
-        """As the embedder within."""
-        self._inner.load(cancelled=cancelled)
-
-    def count(self, texts: Sequence[str]) -> list[int]:
-        """As the embedder within."""
-        return self._inner.count(texts)
-
-    def embed(
-        self,
-        texts: Sequence[str],
-        *,
-        progress: Progress | None = None,
-        cancelled: Cancelled | None = None,
-    ) -> Vectors:
-        """As the embedder within, for texts that are new."""
-        import numpy as np
-
-        new = [text for text in dict.fromkeys(texts) if text not in self._known]
-        if new:
-            vectors = self._inner.embed(new, progress=progress, cancelled=cancelled)
-            self._known.update(zip(new, vectors, strict=True))
-        if not texts:
-            return np.zeros((0, self.dimensions), dtype=np.float32)
-        return np.stack([self._known[text] for text in texts])
 
 
 def holds(text: str, golds: Sequence[str]) -> bool:

@@ -56,6 +56,12 @@ def test_more_texts_than_are_kept_are_embedded_all_the_same() -> None:
     assert np.array_equal(vectors, HashingEmbedder().embed(texts))
 
 
+def test_of_no_texts_there_are_no_vectors_of_the_usual_width() -> None:
+    inner = Asked()
+    assert Recalling(inner, recent=2).embed([]).shape == (0, inner.dimensions)
+    assert inner.texts == []
+
+
 def test_what_is_known_is_never_embedded_and_nothing_else_is_kept() -> None:
     inner = Asked()
     (known,) = HashingEmbedder().embed(["known"]).astype(np.float16)
